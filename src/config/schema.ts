@@ -1,0 +1,216 @@
+// The configuration as one JSON Schema: defaults, types, documentation, editor help.
+import type { FromSchema } from 'json-schema-to-ts';
+
+const stringList = { type: 'array', items: { type: 'string' }, default: [] } as const;
+
+const overrides = {
+  type: 'object',
+  description:
+    'Values sent with every call in place of whatever the model says, by parameter or body property name.',
+  default: {},
+} as const;
+
+const headers = {
+  type: 'object',
+  description: 'Headers sent with every API call of the plugin.',
+  additionalProperties: { type: ['string', 'number', 'boolean'] },
+  default: {},
+} as const;
+
+const pluginSettings = {
+  type: 'object',
+  description: 'What the operator decides about one plugin, by its name_for_model.',
+  additionalProperties: false,
+  properties: {
+    spec: {
+      type: 'string',
+      description: "Replaces the manifest's api.url: a file in <folder>/openapi, or a URL.",
+    },
+    server: { type: 'string', description: "Replaces the document's servers." },
+    params: overrides,
+    headers,
+    credential: {
+      description: 'The secret sent to the plugin. A map names one per security scheme of the document.',
+      anyOf: [{ type: 'string' }, { type: 'object', additionalProperties: { type: 'string' } }],
+    },
+    operations: {
+      type: 'object',
+      description: 'Which operations are offered: operationId, tag, or "GET /path" (with *). exclude wins.',
+      additionalProperties: false,
+      properties: { include: stringList, exclude: stringList },
+      default: { include: [], exclude: [] },
+    },
+    timeout: {
+      type: 'string',
+      pattern: '^[0-9]+(ms|s|m)$',
+      description: 'Deadline of one call.',
+      default: '45s',
+    },
+    egress: {
+      ...stringList,
+      description: 'What this plugin alone may reach besides public addresses (host:port).',
+    },
+    changes: {
+      enum: ['safe', 'approve', 'automatic'],
+      description: 'What happens when a remote document changes.',
+      default: 'safe',
+    },
+  },
+} as const;
+
+/** The published schema (`config/gateway.schema.json` is generated from it). */
+export const configSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'plugin-gateway configuration',
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    listen: {
+      type: 'object',
+      description: 'Where the gateway listens. The environment variables HOST and PORT override it.',
+      additionalProperties: false,
+      properties: {
+        host: { type: 'string', default: '127.0.0.1' },
+        port: { type: 'integer', minimum: 0, maximum: 65535, default: 8080 },
+      },
+      default: {},
+    },
+    upstreams: {
+      type: 'array',
+      description: 'OpenAI-compatible APIs; the first whose models match serves a request.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'url'],
+        properties: {
+          name: { type: 'string', minLength: 1 },
+          url: { type: 'string', pattern: '^https?://', description: 'Base URL, ends in /v1 for most.' },
+          key: { type: 'string', description: "Absent: the caller's own Authorization is sent on." },
+          models: {
+            type: 'array',
+            items: { type: 'string' },
+            description: 'Model names; * stands for any text.',
+            default: ['*'],
+          },
+        },
+      },
+    },
+    plugins: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        folder: {
+          type: 'string',
+          description: 'Manifests (*.json), with local documents in <folder>/openapi.',
+          default: 'well-known',
+        },
+        install: {
+          ...stringList,
+          description: 'More plugins: URL of a manifest, a domain, or a bare OpenAPI document.',
+        },
+        settings: { type: 'object', additionalProperties: pluginSettings, default: {} },
+      },
+      default: {},
+    },
+    samples: {
+      type: 'object',
+      description:
+        'Runs the API of the sample plugins beside the gateway, on loopback. Remove it with the samples.',
+      additionalProperties: false,
+      required: ['port'],
+      properties: { port: { type: 'integer', minimum: 0, maximum: 65535 } },
+    },
+    egress: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        allow: {
+          ...stringList,
+          description: 'host:port, or CIDR:port, that plugins may reach besides public addresses.',
+        },
+      },
+      default: {},
+    },
+    access: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        consumers: {
+          type: 'array',
+          description: 'Who may call. None: everyone who can reach the port, with all plugins.',
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['name', 'key'],
+            properties: {
+              name: { type: 'string', minLength: 1 },
+              key: { type: 'string', minLength: 16 },
+              plugins: {
+                type: 'array',
+                items: { type: 'string' },
+                description:
+                  'Granted plugins ("todo") or operations ("todo.addItem", "todo.*"); * stands for any text.',
+                default: ['*'],
+              },
+            },
+          },
+          default: [],
+        },
+      },
+      default: {},
+    },
+    budget: {
+      type: 'object',
+      description: 'What one run may spend.',
+      additionalProperties: false,
+      properties: {
+        steps: { type: 'integer', minimum: 1, maximum: 100, default: 10 },
+        calls: { type: 'integer', minimum: 0, maximum: 1000, default: 64 },
+        parallel: { type: 'integer', minimum: 1, maximum: 128, default: 8 },
+        seconds: { type: 'number', exclusiveMinimum: 0, maximum: 3600, default: 300 },
+        resultCharacters: { type: 'integer', minimum: 200, maximum: 10000000, default: 100000 },
+      },
+      default: {},
+    },
+    store: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        url: {
+          type: 'string',
+          pattern: '^(memory:|sqlite:.+)$',
+          description:
+            'Where what must outlive the process is kept: "memory:" (nothing outlives it) or "sqlite:FILE".',
+          default: 'sqlite:data/gateway.db',
+        },
+      },
+      default: {},
+    },
+  },
+} as const;
+
+type Defaulted<T> = T extends readonly (infer Item)[]
+  ? readonly Defaulted<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Defaulted<T[Key]> }
+    : T;
+
+type Raw = FromSchema<typeof configSchema>;
+type RawSettings = FromSchema<typeof pluginSettings>;
+
+/** Settings of one plugin, defaults filled in. */
+export type PluginSettings = Defaulted<RawSettings>;
+
+/** An upstream as configured, defaults filled in. */
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly url: string;
+  readonly key?: string;
+  readonly models: readonly string[];
+}
+
+/** The whole configuration: defaults filled in, environment read, frozen. */
+export type Config = Defaulted<Omit<Raw, 'upstreams'>> & {
+  /** Empty: the embedded demo model answers. */
+  readonly upstreams: readonly UpstreamConfig[];
+};

@@ -1,0 +1,113 @@
+// The words of `/v1/chat/completions`: what the gateway touches is typed, everything else is kept as it came.
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+
+/** A JSON object with members that we may not know. */
+export interface JsonObject {
+  [name: string]: Json | undefined;
+}
+
+/** A call that the model asks for. Unknown members (`extra_content`, ...) stay on it. */
+export interface ToolCall {
+  id: string;
+  type: string;
+  function: { name: string; arguments: string; [name: string]: Json | undefined };
+  [name: string]: Json | undefined | ToolCall['function'];
+}
+
+/** A message of a conversation. */
+export interface Message {
+  role: string;
+  content?: Json;
+  tool_calls?: ToolCall[];
+  tool_call_id?: string;
+  [name: string]: Json | undefined | ToolCall[];
+}
+
+/** A fragment of a tool call in a streamed delta. */
+export interface ToolCallDelta {
+  index?: number;
+  id?: string;
+  type?: string;
+  function?: { name?: string; arguments?: Json };
+  [name: string]: Json | undefined;
+}
+
+/** What one chunk adds to a choice. */
+export interface Delta {
+  role?: string;
+  content?: Json;
+  refusal?: string | null;
+  tool_calls?: ToolCallDelta[] | null;
+  [name: string]: Json | undefined | ToolCallDelta[];
+}
+
+/** One choice of a chunk. */
+export interface ChunkChoice {
+  index: number;
+  delta: Delta;
+  finish_reason?: string | null;
+  logprobs?: Json;
+  [name: string]: Json | undefined | Delta;
+}
+
+/** Token counts; every numeric leaf is summed over the steps of a run, unknown ones too. */
+export type Usage = JsonObject;
+
+/** One event of a streamed answer. A plain JSON answer is unfolded into chunks, so the loop sees nothing else. */
+export interface Chunk {
+  id?: string;
+  object?: string;
+  created?: number;
+  model?: string;
+  choices: ChunkChoice[];
+  usage?: Usage | null;
+  [name: string]: Json | undefined | ChunkChoice[] | Usage | null;
+}
+
+/** One choice of a complete answer. */
+export interface Choice {
+  index: number;
+  message: Message;
+  finish_reason: string | null;
+  logprobs: Json;
+  [name: string]: Json | undefined | Message;
+}
+
+/** A complete answer (`chat.completion`). */
+export interface Completion {
+  id: string;
+  object: 'chat.completion';
+  created: number;
+  model: string;
+  choices: Choice[];
+  usage?: Usage;
+  [name: string]: Json | undefined | Choice[] | Usage;
+}
+
+/**
+ * What a plugin call was, for `x-plugin-trace` and the audit record. `status` is the plugin's HTTP status, or the
+ * error code of a call that got no answer (`plugin_timeout`, `invalid_arguments`, ...).
+ */
+export interface PluginCall {
+  plugin: string;
+  operation: string;
+  arguments: Json;
+  status: number | string;
+  milliseconds: number;
+  /** The tool result's text; shown only for `x-plugin-trace: full`. */
+  result: string;
+}
+
+/** What goes back to the model for one tool call. A failed call is a result too: the model reads it. */
+export interface ToolResult {
+  /** The text of the tool message. */
+  content: string;
+  /** Absent when no operation was found for the call. */
+  call?: PluginCall;
+  /** The arguments did not fit: three of these end a run's calls (`security.md` A1). */
+  badArguments?: true;
+  /** A request with a method other than GET, HEAD, OPTIONS has left: a retry of the run would repeat it. */
+  sideEffect?: true;
+}

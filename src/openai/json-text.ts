@@ -1,0 +1,85 @@
+// Takes valid JSON text apart at its top level without reading it, and puts it together again.
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** The index behind the white space that starts at `at`. */
+function skipBlank(text: string, at: number): number {
+  while (at < text.length && text.charCodeAt(at) <= 0x20) at += 1;
+  return at;
+}
+
+/** The index behind the string whose opening quote is at `at`. */
+function skipString(text: string, at: number): number {
+  for (;;) {
+    const end = text.indexOf('"', at + 1);
+    if (end < 0) throw new SyntaxError('unterminated string');
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === backslash) slashes += 1;
+    if (slashes % 2 === 0) return end + 1;
+    at = end;
+  }
+}
+
+/** The index behind the value that starts at `at`. */
+function skipValue(text: string, at: number): number {
+  let depth = 0;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (Number.isNaN(code)) return at;
+    if (code === quote) {
+      at = skipString(text, at);
+      if (depth === 0) return at;
+      continue;
+    }
+    if (code === 0x7b || code === 0x5b) depth += 1;
+    else if (code === 0x7d || code === 0x5d) {
+      if (depth === 0) return at;
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    } else if (depth === 0 && (code === 0x2c || code <= 0x20)) return at;
+    at += 1;
+  }
+}
+
+/**
+ * The members of a JSON object as text, in order. Names are unescaped; of a name that stands twice the last value
+ * counts, as with `JSON.parse`. The text must be valid JSON with an object at its root, else the result is undefined.
+ */
+export function splitMembers(text: string): Map<string, string> {
+  const members = new Map<string, string>();
+  let at = skipBlank(text, skipBlank(text, 0) + 1);
+  while (text.charCodeAt(at) === quote) {
+    const nameEnd = skipString(text, at);
+    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const start = skipBlank(text, skipBlank(text, nameEnd) + 1);
+    const end = skipValue(text, start);
+    members.set(name, text.slice(start, end));
+    at = skipBlank(text, skipBlank(text, end) + 1);
+  }
+  return members;
+}
+
+/** The elements of a JSON array as text, in order. The text must be valid JSON with an array at its root. */
+export function splitElements(text: string): string[] {
+  const elements: string[] = [];
+  let at = skipBlank(text, skipBlank(text, 0) + 1);
+  while (at < text.length && text.charCodeAt(at) !== 0x5d) {
+    const end = skipValue(text, at);
+    elements.push(text.slice(at, end));
+    at = skipBlank(text, skipBlank(text, end) + 1);
+  }
+  return elements;
+}
+
+/** The object made of members' text. */
+export function joinMembers(members: ReadonlyMap<string, string>): string {
+  let text = '';
+  for (const [name, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${value}`;
+  return `{${text}}`;
+}
+
+/** The array made of elements' text. */
+export function joinElements(elements: readonly string[]): string {
+  return `[${elements.join(',')}]`;
+}

@@ -1,0 +1,52 @@
+// A chat request whose members keep the text they came in, so that what the gateway does not touch stays byte for byte.
+import type { Json } from './chat.ts';
+import { joinElements, joinMembers, splitElements, splitMembers } from './json-text.ts';
+
+/**
+ * A chat request as its top-level members' JSON text, in the order sent. Numbers keep their spelling and unknown
+ * members go on unread (`wire.md` Q3, Q4): `JSON.parse` + `JSON.stringify` would turn `9223372036854775807` into
+ * `9223372036854776000`. Immutable: a step makes a new request.
+ */
+export interface ChatRequest {
+  readonly members: ReadonlyMap<string, string>;
+}
+
+/** Reads the text of a request. The text must be one valid JSON object (the door has proved it). */
+export function parseRequest(text: string): ChatRequest {
+  return { members: splitMembers(text) };
+}
+
+/** The text of a request, as it goes upstream. */
+export function requestText(request: ChatRequest): string {
+  return joinMembers(request.members);
+}
+
+/** The value of a member, `undefined` when it is absent. Parsed at each call: keep the value, do not ask twice. */
+export function readMember(request: ChatRequest, name: string): Json | undefined {
+  const text = request.members.get(name);
+  return text === undefined ? undefined : (JSON.parse(text) as Json);
+}
+
+/** The request with members replaced, added (at the end) or, with `undefined`, removed. Values are JSON text. */
+export function withMembers(
+  request: ChatRequest,
+  changes: Readonly<Record<string, string | undefined>>,
+): ChatRequest {
+  const members = new Map(request.members);
+  for (const [name, text] of Object.entries(changes)) {
+    if (text === undefined) members.delete(name);
+    else members.set(name, text);
+  }
+  return { members };
+}
+
+/** The elements of an array member as JSON text; none when it is absent, `null` or no array. */
+export function readElements(request: ChatRequest, name: string): string[] {
+  const text = request.members.get(name);
+  return text?.startsWith('[') ? splitElements(text) : [];
+}
+
+/** The request with an array member made of the given elements' JSON text. */
+export function withElements(request: ChatRequest, name: string, elements: readonly string[]): ChatRequest {
+  return withMembers(request, { [name]: joinElements(elements) });
+}
