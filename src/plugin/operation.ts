@@ -1,5 +1,13 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
+import type { ParameterPlace, PropertyEncoding, ValueEncoding } from '../openapi/serialize.ts';
+
+export type {
+  ParameterPlace,
+  ParameterStyle,
+  PropertyEncoding,
+  ValueEncoding,
+} from '../openapi/serialize.ts';
 
 /**
  * A JSON Schema of an operation: references inlined (cycles and limits cut to `{type:"object"}`), 3.0's `nullable`
@@ -7,28 +15,6 @@ import type { Json, JsonObject } from '../openai/chat.ts';
  * `function.ts`; what is validated is this.
  */
 export type Schema = boolean | JsonObject;
-
-export type ParameterPlace = 'path' | 'query' | 'header' | 'cookie';
-
-/** `tabDelimited` is Swagger 2.0's `tsv`. */
-export type ParameterStyle =
-  | 'simple'
-  | 'label'
-  | 'matrix'
-  | 'form'
-  | 'spaceDelimited'
-  | 'pipeDelimited'
-  | 'tabDelimited'
-  | 'deepObject';
-
-/** How one value is written into a path, query, header, cookie or form body. */
-export interface ValueEncoding {
-  readonly style: ParameterStyle;
-  readonly explode: boolean;
-  readonly allowReserved: boolean;
-  /** Media type of a parameter with `content` instead of `schema`: the value is sent as its text. */
-  readonly contentType: string | null;
-}
 
 /** A declared parameter. Hidden ones (overridden, reserved headers) are here too; `function.ts` leaves them out. */
 export interface Parameter extends ValueEncoding {
@@ -42,14 +28,6 @@ export interface Parameter extends ValueEncoding {
 }
 
 export type BodyKind = 'json' | 'form' | 'multipart' | 'text' | 'binary' | 'xml';
-
-/** How one property of a form or multipart body is written. */
-export interface PropertyEncoding {
-  readonly contentType: string | null;
-  readonly style: ParameterStyle;
-  readonly explode: boolean;
-  readonly allowReserved: boolean;
-}
 
 /** The declared body, of the one media type that is sent (`openapi.md` B6). */
 export interface Body {
