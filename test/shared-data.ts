@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The folder of real manifests, documents and recordings; `null` where it is absent. */
 export function sharedFolder(): string | null {
-  const folder = process.env['PLUGIN_GATEWAY_SHARED'] ?? fileURLToPath(new URL('../../shared', import.meta.url));
+  const folder =
+    process.env['PLUGIN_GATEWAY_SHARED'] ?? fileURLToPath(new URL('../../shared', import.meta.url));
   return existsSync(`${folder}/recordings/loops.jsonl`) ? folder : null;
 }
 
