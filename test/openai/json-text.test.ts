@@ -1,0 +1,43 @@
+// Taking JSON text apart at its top level, proved against JSON.parse.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { joinElements, joinMembers, splitElements, splitMembers } from '../../src/openai/json-text.ts';
+
+const blanks = fc.constantFrom(undefined, 1, '\t', ' \n');
+
+test('Q4: the members of any object are the text that JSON.parse reads them from', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), blanks, (value, blank) => {
+      const text = JSON.stringify(value, null, blank);
+      const members = splitMembers(text);
+      assert.deepEqual([...members.keys()].sort(), Object.keys(value).sort());
+      for (const [name, member] of members) assert.deepEqual(JSON.parse(member), JSON.parse(JSON.stringify(value[name])));
+      assert.deepEqual(JSON.parse(joinMembers(members)), JSON.parse(text));
+    }),
+  );
+});
+
+test('Q4: the elements of any array are the text that JSON.parse reads them from', () => {
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue()), blanks, (value, blank) => {
+      const text = JSON.stringify(value, null, blank);
+      const elements = splitElements(text);
+      assert.deepEqual(
+        elements.map((element) => JSON.parse(element) as unknown),
+        JSON.parse(text),
+      );
+      assert.deepEqual(JSON.parse(joinElements(elements)), JSON.parse(text));
+    }),
+  );
+});
+
+test('Q4: numbers keep their spelling and members their order', () => {
+  const text = '{"b":9223372036854775807,"a":1.0,"2":1e400,"1":-0}';
+  assert.equal(joinMembers(splitMembers(text)), text);
+});
+
+test('Q4: an escaped name is the name, and of two equal names the last value counts', () => {
+  const members = splitMembers('{"mod\\u0065l":1,"x":"\\\\\\"}","x":[{"a":"]"}]}');
+  assert.deepEqual([...members], [['model', '1'], ['x', '[{"a":"]"}]']]);
+});
