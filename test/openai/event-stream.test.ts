@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { EventTooLargeError, decodeEvents, encodeEvent } from '../../src/openai/event-stream.ts';
 
 async function* cut(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
-  const borders = [...new Set(cuts.map((at) => at % (bytes.length + 1)))].sort((a, b) => a - b);
+  const borders = [...new Set(cuts.map((at) => at % (bytes.length + 1)))].toSorted((a, b) => a - b);
   let start = 0;
   for (const end of [...borders, bytes.length]) {
     yield bytes.subarray(start, end);
@@ -13,7 +13,11 @@ async function* cut(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<
   }
 }
 
-async function decode(text: string, cuts: readonly number[] = [], maxEventBytes = 1_000_000): Promise<string[]> {
+async function decode(
+  text: string,
+  cuts: readonly number[] = [],
+  maxEventBytes = 1_000_000,
+): Promise<string[]> {
   return Array.fromAsync(decodeEvents(cut(new TextEncoder().encode(text), cuts), { maxEventBytes }));
 }
 
@@ -41,7 +45,9 @@ test('D3: many events larger than the cap together pass', async () => {
 });
 
 test('D1: what was encoded is decoded, at any cut, inside a code point too', async () => {
-  const line = fc.string({ unit: 'binary' }).map((text) => text.replaceAll(/[\r\n\uFEFF]|[\uD800-\uDFFF]/g, ''));
+  const line = fc
+    .string({ unit: 'binary' })
+    .map((text) => text.replaceAll(/[\r\n\uFEFF]|[\uD800-\uDFFF]/g, ''));
   const events = fc.array(line, { maxLength: 8 });
   const cuts = fc.array(fc.nat(), { maxLength: 30 });
   await fc.assert(

@@ -11,8 +11,9 @@ test('Q4: the members of any object are the text that JSON.parse reads them from
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), blanks, (value, blank) => {
       const text = JSON.stringify(value, null, blank);
       const members = splitMembers(text);
-      assert.deepEqual([...members.keys()].sort(), Object.keys(value).sort());
-      for (const [name, member] of members) assert.deepEqual(JSON.parse(member), JSON.parse(JSON.stringify(value[name])));
+      assert.deepEqual([...members.keys()].toSorted(), Object.keys(value).toSorted());
+      for (const [name, member] of members)
+        assert.deepEqual(JSON.parse(member), JSON.parse(JSON.stringify(value[name])));
       assert.deepEqual(JSON.parse(joinMembers(members)), JSON.parse(text));
     }),
   );
@@ -39,5 +40,11 @@ test('Q4: numbers keep their spelling and members their order', () => {
 
 test('Q4: an escaped name is the name, and of two equal names the last value counts', () => {
   const members = splitMembers('{"mod\\u0065l":1,"x":"\\\\\\"}","x":[{"a":"]"}]}');
-  assert.deepEqual([...members], [['model', '1'], ['x', '[{"a":"]"}]']]);
+  assert.deepEqual(
+    [...members],
+    [
+      ['model', '1'],
+      ['x', '[{"a":"]"}]'],
+    ],
+  );
 });
