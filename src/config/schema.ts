@@ -31,7 +31,10 @@ const pluginSettings = {
     headers,
     credential: {
       description: 'The secret sent to the plugin. A map names one per security scheme of the document.',
-      anyOf: [{ type: 'string' }, { type: 'object', additionalProperties: { type: 'string' } }],
+      anyOf: [
+        { type: 'string', minLength: 1 },
+        { type: 'object', additionalProperties: { type: 'string', minLength: 1 } },
+      ],
     },
     operations: {
       type: 'object',
@@ -43,6 +46,7 @@ const pluginSettings = {
     timeout: {
       type: 'string',
       pattern: '^[0-9]+(ms|s|m)$',
+      examples: ['45s'],
       description: 'Deadline of one call.',
       default: '45s',
     },
@@ -77,15 +81,26 @@ export const configSchema = {
     },
     upstreams: {
       type: 'array',
-      description: 'OpenAI-compatible APIs; the first whose models match serves a request.',
+      description:
+        'OpenAI-compatible APIs; the first whose models match serves a request. Absent: the API of OpenAI if ' +
+        'OPENAI_API_KEY is set, else the embedded demo model, as for an empty list.',
       items: {
         type: 'object',
         additionalProperties: false,
         required: ['name', 'url'],
         properties: {
           name: { type: 'string', minLength: 1 },
-          url: { type: 'string', pattern: '^https?://', description: 'Base URL, ends in /v1 for most.' },
-          key: { type: 'string', description: "Absent: the caller's own Authorization is sent on." },
+          url: {
+            type: 'string',
+            pattern: '^https?://',
+            examples: ['https://api.openai.com/v1'],
+            description: 'Base URL, ends in /v1 for most.',
+          },
+          key: {
+            type: 'string',
+            minLength: 1,
+            description: "Absent: the caller's own Authorization is sent on.",
+          },
           models: {
             type: 'array',
             items: { type: 'string' },
@@ -101,7 +116,8 @@ export const configSchema = {
       properties: {
         folder: {
           type: 'string',
-          description: 'Manifests (*.json), with local documents in <folder>/openapi.',
+          description:
+            'Manifests (*.json), with local documents in <folder>/openapi. Relative to the working directory.',
           default: 'well-known',
         },
         install: {
@@ -144,7 +160,13 @@ export const configSchema = {
             required: ['name', 'key'],
             properties: {
               name: { type: 'string', minLength: 1 },
-              key: { type: 'string', minLength: 16 },
+              key: {
+                type: 'string',
+                minLength: 16,
+                pattern: '^[!-~]+$',
+                examples: ['a text of letters, digits and signs without blanks'],
+                description: 'The secret that the consumer sends: "Authorization: Bearer <key>".',
+              },
               plugins: {
                 type: 'array',
                 items: { type: 'string' },
@@ -179,8 +201,10 @@ export const configSchema = {
         url: {
           type: 'string',
           pattern: '^(memory:|sqlite:.+)$',
+          examples: ['sqlite:data/gateway.db'],
           description:
-            'Where what must outlive the process is kept: "memory:" (nothing outlives it) or "sqlite:FILE".',
+            'Where what must outlive the process is kept: "memory:" (nothing outlives it) or "sqlite:FILE", ' +
+            'relative to the working directory.',
           default: 'sqlite:data/gateway.db',
         },
       },
