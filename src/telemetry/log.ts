@@ -1,0 +1,137 @@
+// The log: JSON lines, each built field by field, without secrets.
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { createScrubber } from './secrets.ts';
+
+/** What a record tells besides its message. Errors are reduced to type, code, message, stack and causes. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** All that other rooms know of logging. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A log whose records all carry these fields. */
+  child(fields: LogFields): Log;
+}
+
+export interface LogOptions {
+  /** `debug`, `info` (default), `warn`, `error`, `silent`: the environment variable LOG_LEVEL. */
+  readonly level?: string | undefined;
+  /** Secrets that must never be written: keys and credentials of the configuration. */
+  readonly secrets?: Iterable<string>;
+  /** Takes whole lines; standard output when absent. */
+  readonly destination?: DestinationStream;
+}
+
+/** A log and the way to end it. */
+export interface OpenLog {
+  readonly log: Log;
+  /** Writes what is still held back. */
+  close(): Promise<void>;
+}
+
+const levels = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** A pipe that nobody reads must not fill the memory (F-G13): what exceeds this many bytes is dropped. */
+const maxHeldBack = 16 * 1024 * 1024;
+
+/** Opens the log. An unknown level reads as `info`, with a warning. */
+export function createLog(options: LogOptions = {}): OpenLog {
+  const scrub = createScrubber(options.secrets ?? []);
+  const level = options.level?.toLowerCase() || 'info';
+  const known = levels.includes(level);
+  const output = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxHeldBack });
+  const logger = pino(
+    {
+      level: known ? level : 'info',
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    output,
+  );
+  const log = wrap(logger, scrub);
+  if (!known) log.warn(`LOG_LEVEL is none of ${levels.join(', ')}; info is used`);
+  const close = () => new Promise<void>((resolve) => logger.flush(() => resolve()));
+  return { log, close };
+}
+
+/** Writes nothing. */
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+};
+
+function wrap(logger: Logger, scrub: (text: string) => string): Log {
+  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](fields ? plainFields(fields, scrub) : {}, plainText(message, scrub));
+  };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => wrap(logger.child(plainFields(fields, scrub)), scrub),
+  };
+}
+
+const maxText = 2_000;
+const maxMembers = 50;
+const maxDepth = 4;
+
+/** Members whose value is a secret, whatever it is. */
+const secretName =
+  /^(proxy-)?authorization$|^(set-)?cookie$|api[-_]?key$|^key$|token$|secret$|password$|^credentials?$/i;
+
+/** Fields of a record as plain values: texts scrubbed and capped, depth and width bounded, errors reduced (S5). */
+function plainFields(fields: LogFields, scrub: (text: string) => string): Record<string, unknown> {
+  return plainValue(fields, scrub, 0) as Record<string, unknown>;
+}
+
+function plainValue(value: unknown, scrub: (text: string) => string, depth: number): unknown {
+  if (typeof value === 'string') return plainText(value, scrub);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > maxDepth) return '[deeper]';
+  if (value instanceof Error) return plainError(value, scrub, depth);
+  if (value instanceof URL || value instanceof Date) return plainText(value.toJSON(), scrub);
+  if (Array.isArray(value))
+    return value.slice(0, maxMembers).map((item) => plainValue(item, scrub, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, maxMembers)
+      .map(([name, item]) => [
+        plainText(name, scrub),
+        secretName.test(name) && item !== undefined ? '[redacted]' : plainValue(item, scrub, depth + 1),
+      ]),
+  );
+}
+
+/** Only these members: libraries hang requests with their headers on errors. */
+function plainError(error: Error, scrub: (text: string) => string, depth: number): object {
+  const code =
+    'code' in error && typeof error.code === 'string' ? { code: plainText(error.code, scrub) } : {};
+  const cause = error.cause === undefined ? {} : { cause: plainValue(error.cause, scrub, depth + 1) };
+  return {
+    type: error.name,
+    ...code,
+    message: plainText(error.message, scrub),
+    ...(error.stack === undefined ? {} : { stack: plainText(error.stack, scrub) }),
+    ...cause,
+  };
+}
+
+/** Scrubbed before it is cut, so that no half of a secret stays. JSON escapes CR, LF and ESC; C1 controls go here. */
+function plainText(text: string, scrub: (text: string) => string): string {
+  const clean = scrub(text.length > 100_000 ? text.slice(0, 100_000) : text).replace(
+    /[\u007f-\u009f]/g,
+    '\uFFFD',
+  );
+  return clean.length <= maxText ? clean : `${clean.slice(0, maxText)}… (${clean.length} characters)`;
+}

@@ -1,0 +1,65 @@
+// Takes known secrets out of text, however they are written (S5).
+
+const mask = '[redacted]';
+
+/** Secrets that are shorter are not looked for: they would be found in innocent words. */
+const shortest = 6;
+
+/**
+ * Makes a function that replaces every given secret in a text: plain, base64 (also as a part of a longer one, as in
+ * Basic authentication), hexadecimal, percent-encoded and JSON-escaped. What looks like a key of a caller (`Bearer ...`, `sk-...`)
+ * goes too. The time taken depends on the text, not on the number of secrets.
+ */
+export function createScrubber(secrets: Iterable<string>): (text: string) => string {
+  const byStart = new Map<string, string[]>();
+  for (const form of new Set(Array.from(secrets).flatMap(spellings))) {
+    const start = form.slice(0, shortest);
+    byStart.set(
+      start,
+      [...(byStart.get(start) ?? []), form].toSorted((a, b) => b.length - a.length),
+    );
+  }
+  return (text) => replaceKeys(byStart.size === 0 ? text : replaceKnown(text, byStart));
+}
+
+function replaceKnown(text: string, byStart: ReadonlyMap<string, readonly string[]>): string {
+  let clean = '';
+  let copied = 0;
+  let at = 0;
+  while (at + shortest <= text.length) {
+    const found = byStart.get(text.slice(at, at + shortest))?.find((form) => text.startsWith(form, at));
+    if (found === undefined) {
+      at += 1;
+      continue;
+    }
+    clean += text.slice(copied, at) + mask;
+    at += found.length;
+    copied = at;
+  }
+  return clean + text.slice(copied);
+}
+
+function replaceKeys(text: string): string {
+  return text
+    .replace(/\b(bearer|basic) +[A-Za-z0-9+/=._~-]{8,}/gi, `$1 ${mask}`)
+    .replace(/\bsk-[A-Za-z0-9_-]{8,}/g, mask);
+}
+
+function spellings(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const hex = bytes.toString('hex');
+  const percent = encodeURIComponent(secret.toWellFormed());
+  const lowerPercent = percent.replace(/%../g, (escape) => escape.toLowerCase());
+  const json = JSON.stringify(secret).slice(1, -1);
+  const forms = [secret, hex, hex.toUpperCase(), percent, lowerPercent, json, ...base64Cores(bytes)];
+  return secret.length < shortest ? [] : forms.filter((form) => form.length >= shortest);
+}
+
+/** What base64 shows of the bytes at each of the three places where they can begin in a longer text. */
+function base64Cores(bytes: Buffer): string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const core = text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+    return [core, core.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+}
