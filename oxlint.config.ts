@@ -92,6 +92,8 @@ export default defineConfig({
     'typescript/consistent-type-imports': 'error',
     'import/no-cycle': ['error', { ignoreTypes: false }],
     'oxc/no-barrel-file': ['error', { threshold: 0 }],
+    'no-shadow': 'off',
+    'unicorn/consistent-function-scoping': 'off',
     'no-eval': 'error',
     'no-new-func': 'error',
     'no-implied-eval': 'error',

@@ -111,3 +111,8 @@ export interface ToolResult {
   /** A request with a method other than GET, HEAD, OPTIONS has left: a retry of the run would repeat it. */
   sideEffect?: true;
 }
+
+/** Tells a JSON object from every other JSON value. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -50,3 +50,11 @@ export function readElements(request: ChatRequest, name: string): string[] {
 export function withElements(request: ChatRequest, name: string, elements: readonly string[]): ChatRequest {
   return withMembers(request, { [name]: joinElements(elements) });
 }
+
+/** The request with elements (JSON text) added at the end of an array member. */
+export function appendElements(request: ChatRequest, name: string, added: readonly string[]): ChatRequest {
+  const text = request.members.get(name)?.trimEnd() ?? '[]';
+  const head = text.slice(0, -1).trimEnd();
+  const parts = head === '[' ? added.join(',') : ['', ...added].join(',');
+  return withMembers(request, { [name]: `${head}${parts}]` });
+}

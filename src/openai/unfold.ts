@@ -1,5 +1,5 @@
 // A plain JSON answer as the chunk of a stream, so that the loop sees nothing but chunks.
-import type { Chunk, ChunkChoice, JsonObject, ToolCallDelta } from './chat.ts';
+import { isJsonObject, type Chunk, type ChunkChoice, type JsonObject, type ToolCallDelta } from './chat.ts';
 
 /**
  * Unfolds a completion: each choice's message becomes its delta, tool calls get the index of their place (`wire.md`
@@ -9,25 +9,25 @@ import type { Chunk, ChunkChoice, JsonObject, ToolCallDelta } from './chat.ts';
 export function unfold(completion: JsonObject): Chunk[] {
   const choices = Array.isArray(completion['choices']) ? completion['choices'] : [];
   return [
-    { ...completion, object: 'chat.completion.chunk', choices: choices.filter(isObject).map(unfoldChoice) },
+    {
+      ...completion,
+      object: 'chat.completion.chunk',
+      choices: choices.filter(isJsonObject).map(unfoldChoice),
+    },
   ];
 }
 
 function unfoldChoice(choice: JsonObject, place: number): ChunkChoice {
   const { message, index, ...rest } = choice;
-  const delta = isObject(message) ? message : {};
+  const delta = isJsonObject(message) ? message : {};
   const calls = delta['tool_calls'];
   return {
     ...rest,
     index: typeof index === 'number' ? index : place,
-    delta: Array.isArray(calls) ? { ...delta, tool_calls: calls.filter(isObject).map(withIndex) } : delta,
+    delta: Array.isArray(calls) ? { ...delta, tool_calls: calls.filter(isJsonObject).map(withIndex) } : delta,
   };
 }
 
 function withIndex(call: JsonObject, index: number): ToolCallDelta {
   return { ...call, index };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,113 @@
+// Runs the plugin calls of a step: in parallel, within the budget, each answered whatever happens.
+import type { Message, PluginCall, ToolCall, ToolResult } from '../openai/chat.ts';
+import { allowedCalls, type Budget, type Spent } from './budget.ts';
+import { canonicalArguments } from './canonical.ts';
+import type { AssembledCall } from './tool-calls.ts';
+
+export interface CallerOptions {
+  readonly doors: {
+    readonly call: (toolCall: ToolCall, signal: AbortSignal) => Promise<ToolResult>;
+  };
+  readonly budget: Budget;
+  readonly spent: Spent;
+  readonly signal: AbortSignal;
+  readonly callsUntil: AbortSignal;
+  /** Gets what each call was, in the order of the calls. */
+  readonly reports: PluginCall[];
+}
+
+/** Calls, and answers with one tool message per call, in the order of the calls. */
+export interface Caller {
+  readonly callAll: (calls: readonly AssembledCall[], choice: number) => Promise<Message[]>;
+}
+
+export function createCaller(options: CallerOptions): Caller {
+  const { budget, spent, doors } = options;
+  const enter = createGate(budget.parallel);
+  const earlier = new Map<string, { choice: number; times: number; result: Promise<ToolResult> }>();
+  const signal = AbortSignal.any([options.signal, options.callsUntil]);
+
+  async function call(toolCall: ToolCall): Promise<ToolResult> {
+    const leave = await enter();
+    try {
+      options.signal.throwIfAborted();
+      if (options.callsUntil.aborted)
+        return failure('run_deadline', 'The time for tool calls is used up. Answer with what is known.');
+      return await doors.call(toolCall, signal);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (options.callsUntil.aborted)
+        return failure('run_deadline', 'The call was stopped: the time for tool calls is used up.');
+      throw error;
+    } finally {
+      leave();
+    }
+  }
+
+  /** M12: the third identical call gets the earlier result and a note. M6: sibling choices share one call. */
+  function callOnce(toolCall: ToolCall, choice: number): Promise<ToolResult> {
+    const key = `${toolCall.function.name} ${canonicalArguments(toolCall.function.arguments)}`;
+    const known = earlier.get(key);
+    if (known && known.choice !== choice) return known.result;
+    if (known && known.times >= 2) return known.result.then(repeated);
+    const result = call(toolCall);
+    earlier.set(key, { choice, times: (known?.times ?? 0) + 1, result });
+    return result;
+  }
+
+  function start(assembled: AssembledCall, choice: number, mayRun: boolean): Promise<ToolResult> {
+    if (assembled.owner === 'unknown') return Promise.resolve(unknownFunction(assembled.call.function.name));
+    if (!mayRun)
+      return Promise.resolve(
+        failure('call_limit', 'Too many tool calls: this one was not run. Ask for fewer at once.'),
+      );
+    spent.calls += 1;
+    return callOnce(assembled.call, choice);
+  }
+
+  return {
+    async callAll(calls, choice) {
+      const allowed = allowedCalls(calls.length, spent, budget);
+      const results = await Promise.all(
+        calls.map((assembled, place) => start(assembled, choice, place < allowed)),
+      );
+      return results.map((result, place) => {
+        if (result.badArguments) spent.badCalls += 1;
+        if (result.call) options.reports.push(result.call);
+        return { role: 'tool', tool_call_id: calls[place]?.call.id ?? '', content: result.content };
+      });
+    },
+  };
+}
+
+/** An error result in the form of every tool result that failed. */
+function failure(code: string, message: string): ToolResult {
+  return { content: JSON.stringify({ error: { code, retryable: false, message } }) };
+}
+
+/** I5: never executed, and counted like bad arguments. */
+function unknownFunction(name: string): ToolResult {
+  const message = `There is no function ${JSON.stringify(name.slice(0, 64))}. Use one of the functions that are offered.`;
+  return { ...failure('unknown_function', message), badArguments: true };
+}
+
+function repeated(result: ToolResult): ToolResult {
+  const note =
+    'This is the result of an identical earlier call, which was not repeated. Answer now, or call differently.';
+  return { content: `${result.content}\n\n${note}` };
+}
+
+/** Lets at most `width` through at the same time, in order. */
+function createGate(width: number): () => Promise<() => void> {
+  let free = width;
+  const waiting: (() => void)[] = [];
+  return async () => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    return () => {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    };
+  };
+}

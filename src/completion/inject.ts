@@ -1,0 +1,121 @@
+// Puts the granted functions into a request: tools after the client's own, and the plugins' words in the system message.
+import { isJsonObject, type Json, type JsonObject } from '../openai/chat.ts';
+import {
+  appendElements,
+  readElements,
+  readMember,
+  withElements,
+  withMembers,
+  type ChatRequest,
+} from '../openai/request.ts';
+
+/** What may be injected. Made once per snapshot and consumer; sorted, so that the bytes are the same in every request. */
+export interface Injection {
+  readonly functions: readonly { readonly name: string; readonly text: string }[];
+  /** One block for all plugins (`wire.md` Q9), by {@link describePlugins}. */
+  readonly instructions: string;
+}
+
+/** A request with its functions in it. */
+export interface Injected {
+  readonly request: ChatRequest;
+  /** Names of the injected functions; empty: nothing was injected, the request is the client's. */
+  readonly names: ReadonlySet<string>;
+  /** Names of the client's own functions. */
+  readonly clientTools: ReadonlySet<string>;
+}
+
+/** OpenAI's limit on `tools`; the client's own come first (`wire.md` Q6). */
+const maxTools = 128;
+
+/** Fewer completion tokens than this are a title maker's: it gets no functions (`wire.md` Q2). */
+const minTokens = 64;
+
+/** Injects what is granted, unless the request rules it out (`wire.md` Q2, Q9, M16, M20). */
+export function inject(request: ChatRequest, injection: Injection): Injected {
+  const tools = readElements(request, 'tools');
+  const clientTools = new Set(tools.map(toolName).filter((name) => name !== ''));
+  const nothing: Injected = { request, names: new Set(), clientTools };
+  if (rulesOut(request, tools.length > 0, injection)) return nothing;
+
+  const offered = injection.functions
+    .filter(({ name }) => !clientTools.has(name))
+    .slice(0, maxTools - tools.length);
+  if (offered.length === 0) return nothing;
+  const texts = offered.map(({ text }) => text);
+  const equipped =
+    tools.length > 0 ? appendElements(request, 'tools', texts) : withElements(request, 'tools', texts);
+  const asked = readMember(request, 'stream') === true ? withUsageAsked(equipped) : equipped;
+  return {
+    request: instruct(asked, injection.instructions),
+    names: new Set(offered.map(({ name }) => name)),
+    clientTools,
+  };
+}
+
+/** Q2: requests in which a function of ours must not be called. */
+function rulesOut(request: ChatRequest, clientHasTools: boolean, injection: Injection): boolean {
+  const choice = readMember(request, 'tool_choice');
+  if (choice === 'none' || (choice === 'required' && clientHasTools)) return true;
+  if (isJsonObject(choice)) {
+    const named =
+      choice['type'] === 'function' && isJsonObject(choice['function']) ? choice['function']['name'] : null;
+    if (!injection.functions.some(({ name }) => name === named)) return true;
+  }
+  const tokens = readMember(request, 'max_completion_tokens') ?? readMember(request, 'max_tokens');
+  return typeof tokens === 'number' && tokens < minTokens;
+}
+
+/** Usage of every step is needed for the sum, whether the client asked or not. */
+function withUsageAsked(request: ChatRequest): ChatRequest {
+  const given = readMember(request, 'stream_options');
+  const options: JsonObject = { ...(isJsonObject(given) ? given : {}), include_usage: true };
+  return withMembers(request, { stream_options: JSON.stringify(options) });
+}
+
+/**
+ * Q9: the plugins' own words at the end of the client's leading system or developer message, or in a new first one.
+ * The same bytes in every step.
+ */
+function instruct(request: ChatRequest, instructions: string): ChatRequest {
+  if (instructions === '') return request;
+  const elements = readElements(request, 'messages');
+  const first = elements[0] === undefined ? null : (JSON.parse(elements[0]) as Json);
+  const leads = isJsonObject(first) && (first['role'] === 'system' || first['role'] === 'developer');
+  if (!leads) return withElements(request, 'messages', [systemMessage(instructions), ...elements]);
+  const { content } = first;
+  const extended = Array.isArray(content)
+    ? [...content, { type: 'text', text: instructions }]
+    : `${typeof content === 'string' ? `${content}\n\n` : ''}${instructions}`;
+  return withElements(request, 'messages', [
+    JSON.stringify({ ...first, content: extended }),
+    ...elements.slice(1),
+  ]);
+}
+
+function systemMessage(content: string): string {
+  return JSON.stringify({ role: 'system', content });
+}
+
+/** The instructions block: `description_for_model` whole, once per plugin, marked as the words of its author. */
+export function describePlugins(
+  plugins: readonly { readonly name: string; readonly description: string }[],
+): string {
+  if (plugins.length === 0) return '';
+  const parts = plugins.map(
+    ({ name, description }) => `Plugin "${name}", in the words of its author: ${description}`,
+  );
+  return ['Functions of these plugins are available.', ...parts].join('\n\n');
+}
+
+/** The name of a client's tool, `""` for a kind without one. */
+function toolName(text: string): string {
+  const tool = JSON.parse(text) as Json;
+  if (!isJsonObject(tool)) return '';
+  const body = isJsonObject(tool['function'])
+    ? tool['function']
+    : isJsonObject(tool['custom'])
+      ? tool['custom']
+      : tool;
+  return typeof body['name'] === 'string' ? body['name'] : '';
+}

@@ -1,0 +1,153 @@
+// Mixed steps: keeps what the client does not see of a step, and puts it back into the follow-up request.
+import { createHash } from 'node:crypto';
+import { isJsonObject, type Json, type JsonObject, type Message, type ToolCall } from '../openai/chat.ts';
+import { readElements, withElements, type ChatRequest } from '../openai/request.ts';
+import { canonicalArguments } from './canonical.ts';
+import type { AssembledCall } from './tool-calls.ts';
+
+/** The hidden part of a run that ended with calls for the client (`wire.md` P2). Plain JSON: a store may keep it. */
+export interface ParkedPart {
+  /** Hidden messages of earlier steps of the run. */
+  readonly hidden: Message[];
+  /** The assistant message with all its calls. */
+  readonly message: Message;
+  /** Our tool messages for the gateway's own calls of that message. */
+  readonly results: Message[];
+  /** Ids of the calls that the client got. */
+  readonly visible: string[];
+  /** Proves that a later history is this conversation: ids recur between conversations (P4). */
+  readonly check: string;
+}
+
+/** Makes the part of a mixed step. `lastText` is {@link lastMessageText} of the client's request. */
+export function makePart(
+  step: { hidden: Message[]; message: Message; calls: readonly AssembledCall[]; results: Message[] },
+  lastText: string,
+): ParkedPart {
+  const handed = step.calls.filter(({ owner }) => owner === 'client').map(({ call }) => call);
+  return {
+    hidden: step.hidden,
+    message: step.message,
+    results: step.results,
+    visible: handed.map(({ id }) => id),
+    check: checkValue(handed, lastText),
+  };
+}
+
+/** The text of the last message of a request, as the client sent it. */
+export function lastMessageText(request: ChatRequest): string {
+  return messageText(parseMessage(readElements(request, 'messages').at(-1)));
+}
+
+/** Ids of the tool calls in the client's history: those whose parts may have been parked. */
+export function historyCallIds(request: ChatRequest): string[] {
+  if (!request.members.get('messages')?.includes('"tool_calls"')) return [];
+  return readElements(request, 'messages').flatMap((text) => callsOf(parseMessage(text)).map(({ id }) => id));
+}
+
+/**
+ * Puts parked parts back (`wire.md` P5, P6): the hidden messages and the full assistant message in place of the one
+ * that the client saw, then the tool messages in the order of the calls. A part whose check value does not fit is
+ * another conversation's: the history stays as the client sent it, which is valid (P7).
+ */
+export function reinsert(
+  request: ChatRequest,
+  parts: ReadonlyMap<string, readonly ParkedPart[]>,
+): ChatRequest {
+  if (parts.size === 0) return request;
+  const elements = readElements(request, 'messages');
+  const restored: string[] = [];
+  for (let at = 0; at < elements.length; at += 1) {
+    const text = elements[at] ?? '';
+    const message = text.includes('"tool_calls"') ? parseMessage(text) : null;
+    const before = messageText(parseMessage(elements[at - 1]));
+    const part = message && findPart(callsOf(message), before, parts);
+    if (!message || !part) {
+      restored.push(text);
+      continue;
+    }
+    const answers = toolMessages(elements, at + 1);
+    restored.push(...restoredStep(message, part, answers));
+    at += answers.length;
+  }
+  return withElements(request, 'messages', restored);
+}
+
+function findPart(
+  calls: readonly ToolCall[],
+  before: string,
+  parts: ReadonlyMap<string, readonly ParkedPart[]>,
+): ParkedPart | undefined {
+  const candidates = new Set(calls.flatMap(({ id }) => parts.get(id) ?? []));
+  return [...candidates].find((part) => {
+    const handed = callsOf(part.message).filter(({ id }) => part.visible.includes(id));
+    // The client may have dropped parallel calls, never invented one.
+    const known = calls.every((call) => handed.some((own) => own.id === call.id && sameCall(own, call)));
+    return known && checkValue(handed, before) === part.check;
+  });
+}
+
+/** The texts of a step's messages as the model knows them. */
+function restoredStep(seen: Message, part: ParkedPart, answers: readonly string[]): string[] {
+  const kept = new Set(callsOf(seen).map(({ id }) => id));
+  const calls = callsOf(part.message).filter(({ id }) => !part.visible.includes(id) || kept.has(id));
+  const edited = wasEdited(seen.content, part.message.content);
+  const message = { ...part.message, ...(edited && { content: seen.content }), tool_calls: calls };
+  const answerById = new Map(answers.map((text) => [parseMessage(text).tool_call_id, text]));
+  const ours = new Map(part.results.map((result) => [result.tool_call_id, JSON.stringify(result)]));
+  const ordered = calls.flatMap(({ id }) => ours.get(id) ?? answerById.get(id) ?? []);
+  const strangers = answers.filter((text) => !ordered.includes(text));
+  const hidden = edited
+    ? part.hidden.map(({ content: _content, ...rest }) => ({ ...rest, content: _content }))
+    : part.hidden;
+  return [...hidden.map((one) => JSON.stringify(one)), JSON.stringify(message), ...ordered, ...strangers];
+}
+
+/** P6: the client's text counts unless it is equal after trimming, empty or absent. */
+function wasEdited(seen: Json | undefined, original: Json | undefined): boolean {
+  const text = textOf(seen).trim();
+  return text !== '' && !text.endsWith(textOf(original).trim());
+}
+
+/** The tool messages that follow an assistant message. */
+function toolMessages(elements: readonly string[], from: number): string[] {
+  const end = elements.findIndex((text, at) => at >= from && parseMessage(text).role !== 'tool');
+  return elements.slice(from, end < 0 ? undefined : end);
+}
+
+function checkValue(calls: readonly ToolCall[], lastText: string): string {
+  const hash = createHash('sha256').update(lastText);
+  for (const call of calls) hash.update(`\n${call.function?.name ?? ''}\n${argumentsOf(call)}`);
+  return hash.digest('base64url');
+}
+
+function sameCall(a: ToolCall, b: ToolCall): boolean {
+  return a.function?.name === b.function?.name && argumentsOf(a) === argumentsOf(b);
+}
+
+function argumentsOf(call: ToolCall): string {
+  return canonicalArguments(call.function?.arguments ?? '');
+}
+
+function callsOf(message: Message): ToolCall[] {
+  const calls: unknown = message.tool_calls;
+  if (!Array.isArray(calls)) return [];
+  return calls.filter((call): call is ToolCall => isJsonObject(call) && typeof call['id'] === 'string');
+}
+
+function messageText(message: Message): string {
+  return textOf(message.content);
+}
+
+function textOf(content: Json | undefined): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((part) => (isJsonObject(part) && typeof part['text'] === 'string' ? part['text'] : ''))
+    .join('');
+}
+
+function parseMessage(text: string | undefined): Message {
+  const value: unknown = text === undefined ? null : JSON.parse(text);
+  return isJsonObject(value) ? (value as JsonObject & Message) : { role: '' };
+}

@@ -1,0 +1,230 @@
+// The loop: ask, forward or hold, call, append, ask again. One generator for streamed and plain answers.
+import type { Chunk, JsonObject, Message, PluginCall, ToolCall, ToolResult, Usage } from '../openai/chat.ts';
+import { appendElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
+import { createAnswer, type Answer } from './answer.ts';
+import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
+import { createCaller, type Caller } from './caller.ts';
+import { merged } from './merge-streams.ts';
+import { makePart, type ParkedPart } from './park.ts';
+import { step, type StepChoice, type StepOutcome } from './step.ts';
+import type { AssemblerOptions, Owner } from './tool-calls.ts';
+import { addUsage, completionTokens } from './usage.ts';
+
+/** The two doors of the loop, and what it may know of the functions behind them. */
+export interface Doors {
+  /** One upstream answer. Throws when it fails, at any time. */
+  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+  /** One plugin call. A plugin's failure is a result; throws only when the signal aborts. */
+  readonly call: (toolCall: ToolCall, signal: AbortSignal) => Promise<ToolResult>;
+  /** Whether a function of exactly this name was injected. */
+  readonly owns: (name: string) => boolean;
+  /** Keeps what a mixed step hides until the follow-up (`wire.md` P1, P2). Must not throw. */
+  readonly park: (part: ParkedPart) => Promise<void>;
+}
+
+export interface RunOptions {
+  readonly budget: Budget;
+  readonly signal: AbortSignal;
+  /** Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5). */
+  readonly callsUntil: AbortSignal;
+  /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
+  readonly clientTools: ReadonlySet<string>;
+  /** Text of the client's last message, before anything was put back or injected (`lastMessageText`). */
+  readonly lastText: string;
+  readonly includeUsage: boolean;
+  /** What of the plugin calls the answer carries (`x-plugin-trace`). */
+  readonly trace: 'none' | 'summary' | 'full';
+  /** Unix seconds. */
+  readonly created: number;
+  /** That many random alphanumerics. */
+  readonly newId: (length: number) => string;
+}
+
+interface Run extends RunOptions {
+  readonly doors: Doors;
+  readonly answer: Answer;
+  readonly caller: Caller;
+  readonly assembler: AssemblerOptions;
+  readonly first: ChatRequest;
+  readonly holdText: boolean;
+  readonly lastCharacter: Map<number, string>;
+  readonly tokenMember: 'max_completion_tokens' | 'max_tokens' | null;
+  tokensLeft: number | null;
+  readonly spent: Spent;
+  usage: Usage | null;
+  readonly reports: PluginCall[];
+  choicesOpen: number;
+}
+
+const closingSentence = 'The tool calls for this answer reached their limit before an answer was written.';
+
+/** Runs a request to its final answer. `request` has its functions injected already. */
+export async function* run(
+  request: ChatRequest,
+  doors: Doors,
+  options: RunOptions,
+): AsyncGenerator<Chunk, void, undefined> {
+  const state = start(request, doors, options);
+  const outcome = yield* ask(state, request, null);
+  state.choicesOpen = outcome.choices.length;
+  yield* merged(outcome.choices.map((choice) => conclude(state, choice, outcome.top)));
+  yield* state.answer.usage(state.usage);
+}
+
+function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
+  const spent: Spent = { steps: 0, calls: 0, badCalls: 0 };
+  const reports: PluginCall[] = [];
+  const format = readMember(request, 'response_format') as JsonObject | null | undefined;
+  const formatType = format?.['type'];
+  const tokenMember = ['max_completion_tokens', 'max_tokens'].find(
+    (name) => typeof readMember(request, name) === 'number',
+  );
+  const model = readMember(request, 'model');
+  return {
+    ...options,
+    doors,
+    first: request,
+    answer: createAnswer({
+      model: typeof model === 'string' ? model : '',
+      includeUsage: options.includeUsage,
+      created: options.created,
+      id: `chatcmpl-${options.newId(24)}`,
+    }),
+    caller: createCaller({ doors, spent, reports, ...options }),
+    assembler: {
+      ownerOf: (name): Owner =>
+        options.clientTools.has(name) ? 'client' : doors.owns(name) ? 'gateway' : 'unknown',
+      clientHasTools: options.clientTools.size > 0,
+      newId: () => options.newId(9),
+      usedIds: new Set(),
+    },
+    holdText: typeof formatType === 'string' && formatType.startsWith('json'),
+    lastCharacter: new Map(),
+    tokenMember: (tokenMember ?? null) as Run['tokenMember'],
+    tokensLeft: tokenMember === undefined ? null : (readMember(request, tokenMember) as number),
+    spent,
+    usage: null,
+    reports,
+    choicesOpen: 0,
+  };
+}
+
+/** One step; books what it spent. `choice`: the client's choice that the upstream's only choice is. */
+async function* ask(
+  run: Run,
+  request: ChatRequest,
+  choice: number | null,
+): AsyncGenerator<Chunk, StepOutcome, undefined> {
+  const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, choice });
+  run.spent.steps += 1;
+  run.usage = addUsage(run.usage, outcome.usage);
+  if (run.tokensLeft !== null) {
+    run.tokensLeft -= completionTokens(outcome.usage) ?? Math.ceil(outcome.characters / 3);
+  }
+  return outcome;
+}
+
+/** Takes one choice from its first step to its finish chunk. */
+async function* conclude(
+  run: Run,
+  choice: StepChoice,
+  top: JsonObject,
+): AsyncGenerator<Chunk, void, undefined> {
+  const hidden: Message[] = [];
+  let request = run.first;
+  let closing = false;
+  for (;;) {
+    const calls = choice.calls.filter(({ owner }) => owner !== 'client');
+    if (closing || calls.length === 0 || wasCut(choice)) break;
+    if (tooFewTokens(run.tokensLeft)) {
+      yield* finish(run, choice, 'length', top);
+      return;
+    }
+    const results = await run.caller.callAll(calls, choice.index);
+    if (calls.length < choice.calls.length) {
+      await run.doors.park(
+        makePart(
+          { hidden, message: withoutNulls(choice.message), calls: choice.calls, results },
+          run.lastText,
+        ),
+      );
+      break;
+    }
+    hidden.push(withoutNulls(choice.message), ...results);
+    closing = mustClose(run.spent, run.budget) || run.callsUntil.aborted;
+    request = nextRequest(run, hidden, closing);
+    const outcome = yield* ask(run, request, choice.index);
+    top = outcome.top;
+    choice = outcome.choices[0] ?? {
+      ...choice,
+      calls: [],
+      finishReason: null,
+      held: [],
+      structured: {},
+      rest: {},
+    };
+  }
+  if (closing && !choice.spoke) {
+    yield run.answer.delta({ index: choice.index, delta: { content: closingSentence } });
+    yield* finish(run, choice, 'length', top);
+    return;
+  }
+  yield* finish(run, choice, finishReason(choice, closing), top);
+}
+
+/** The pieces that waited for the end, and the finish chunk. */
+function* finish(
+  run: Run,
+  choice: StepChoice,
+  reason: string,
+  top: JsonObject,
+): Generator<Chunk, void, undefined> {
+  const { index, held, structured, rest } = choice;
+  yield* run.answer.open(index, null);
+  for (const piece of held) yield run.answer.delta(piece);
+  if (Object.keys(structured).length > 0) yield run.answer.delta({ index, delta: structured });
+  run.choicesOpen -= 1;
+  const last = run.choicesOpen === 0;
+  const trace = last ? tracedCalls(run) : {};
+  yield run.answer.finish({ ...rest, index, delta: {}, finish_reason: reason }, { ...top, ...trace });
+}
+
+/** E8: what the plugin calls were, at the top level of the last finish chunk. */
+function tracedCalls({ trace, reports }: Run): JsonObject {
+  if (trace === 'none') return {};
+  const calls = reports.map(({ result, ...summary }) =>
+    trace === 'full' ? { ...summary, result } : summary,
+  );
+  return { plugin_calls: calls };
+}
+
+/** M5: a truncated or filtered step, or a refusal, ends the run: its calls are never executed. */
+function wasCut({ finishReason, message }: StepChoice): boolean {
+  return (
+    finishReason === 'length' || finishReason === 'content_filter' || typeof message['refusal'] === 'string'
+  );
+}
+
+/** M5: what the client reads; unknown words become `stop`. */
+function finishReason(choice: StepChoice, closing: boolean): string {
+  const { finishReason: said, calls } = choice;
+  if (said === 'length' || said === 'content_filter') return said;
+  return !closing && calls.some(({ owner }) => owner === 'client') ? 'tool_calls' : 'stop';
+}
+
+/** The request of the next step: messages are only appended, everything else stays (M9, M10, M12, M14, M16). */
+function nextRequest(run: Run, hidden: readonly Message[], closing: boolean): ChatRequest {
+  const messages = hidden.map((message) => JSON.stringify(message));
+  const choice = run.first.members.get('tool_choice');
+  return withMembers(appendElements(run.first, 'messages', messages), {
+    ...(run.first.members.has('n') && { n: '1' }),
+    ...(run.tokenMember && { [run.tokenMember]: String(run.tokensLeft) }),
+    ...(closing ? { tool_choice: '"none"' } : choice !== undefined && { tool_choice: '"auto"' }),
+  });
+}
+
+/** M17: verbatim, but for members that say nothing; strict servers refuse those they do not know. */
+function withoutNulls(message: Message): Message {
+  const kept = Object.entries(message).filter(([name, value]) => value !== null || name === 'content');
+  return Object.fromEntries(kept) as Message;
+}

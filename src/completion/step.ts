@@ -1,0 +1,179 @@
+// One step: asks the upstream once, forwards what the client may see at once, holds the gateway's own calls.
+import {
+  isJsonObject,
+  type Chunk,
+  type ChunkChoice,
+  type Json,
+  type JsonObject,
+  type Message,
+  type Usage,
+} from '../openai/chat.ts';
+import { unknownMembers, type Answer } from './answer.ts';
+import { addToMessage, merge } from './fold.ts';
+import { createToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';
+import { usageOf } from './usage.ts';
+
+export interface StepOptions {
+  readonly answer: Answer;
+  readonly assembler: AssemblerOptions;
+  /** Text is shown at the end of the step only, and only if the run ends with it (`response_format`, M4). */
+  readonly holdText: boolean;
+  /** The choice of the client's answer that the upstream's only choice is; `null`: they are the same. */
+  readonly choice: number | null;
+  /** Last visible character of each choice's text in earlier steps, for the blank line between two texts (M4). */
+  readonly lastCharacter: Map<number, string>;
+}
+
+/** What became of one choice. */
+export interface StepChoice {
+  readonly index: number;
+  /** The assistant message as the upstream said it, calls included: it goes back verbatim (M17). */
+  readonly message: Message;
+  readonly calls: readonly AssembledCall[];
+  /** As the upstream said it. */
+  readonly finishReason: string | null;
+  /** Text or a refusal came. */
+  readonly spoke: boolean;
+  /** Visible pieces that wait for the end of the step. */
+  readonly held: readonly ChunkChoice[];
+  /** Members of delta and choice that are shown once, with the last step. */
+  readonly structured: JsonObject;
+  readonly rest: JsonObject;
+}
+
+/** What one step brought. */
+export interface StepOutcome {
+  readonly choices: readonly StepChoice[];
+  readonly usage: Usage | null;
+  /** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */
+  readonly characters: number;
+  /** Unknown top-level members that no visible chunk has carried yet. */
+  readonly top: JsonObject;
+}
+
+/** Reads one upstream answer. Yields what the client sees of it; returns what the loop needs. */
+export async function* step(
+  chunks: AsyncIterable<Chunk>,
+  options: StepOptions,
+): AsyncGenerator<Chunk, StepOutcome, undefined> {
+  const { answer } = options;
+  const choices = new Map<number, ReturnType<typeof createChoice>>();
+  let usage: Usage | null = null;
+  let top: JsonObject = {};
+  let waiting: JsonObject[] = [];
+
+  for await (const chunk of chunks) {
+    answer.learn(chunk);
+    usage = usageOf(chunk) ?? usage;
+    const added = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
+    const unknown = unknownMembers(chunk);
+    if (added.length === 0 && unknown && !usageOf(chunk)) waiting.push(unknown);
+    else if (unknown) top = { ...top, ...unknown };
+    if (added.length > 0) {
+      yield* waiting.map((members) => answer.extra(members));
+      waiting = [];
+    }
+    for (const choice of added) {
+      const index =
+        options.choice ?? (Number.isInteger(choice.index) && choice.index >= 0 ? choice.index : 0);
+      const state = choices.get(index) ?? createChoice(index, options);
+      choices.set(index, state);
+      const visible = state.add(choice);
+      if (state.began()) yield* answer.open(index, typeof choice.delta?.content === 'string' ? '' : null);
+      for (const piece of visible) {
+        yield answer.delta(piece, top);
+        top = {};
+      }
+    }
+    // What belongs to a swallowed piece must not reappear on another one.
+    delete top['obfuscation'];
+  }
+  yield* waiting.map((members) => answer.extra(members));
+
+  const ends: StepChoice[] = [];
+  let characters = 0;
+  for (const state of choices.values()) {
+    const { visible, end } = state.end();
+    for (const piece of visible) yield answer.delta(piece);
+    ends.push(end);
+    characters += JSON.stringify(end.message).length;
+  }
+  return { choices: ends, usage, characters, top };
+}
+
+/** Gathers one choice of a step. */
+function createChoice(index: number, options: StepOptions) {
+  const message: Message = { role: 'assistant', content: null };
+  const assembler = createToolCallAssembler(options.assembler);
+  const structured: JsonObject = {};
+  const held: ChunkChoice[] = [];
+  let rest: JsonObject = {};
+  let finishReason: string | null = null;
+  let spoke = false;
+  let begun = false;
+
+  /** M4: a blank line between the texts of two steps, unless white space is there or log probabilities count it. */
+  function separated(text: string, logprobs: Json | undefined): string {
+    const before = spoke || options.holdText ? undefined : options.lastCharacter.get(index);
+    options.lastCharacter.set(index, text.at(-1) ?? '');
+    const apart = before === undefined || isBlank(before) || isBlank(text[0]) || isJsonObject(logprobs);
+    return apart ? text : `\n\n${text}`;
+  }
+
+  /** Splits a delta into what is shown live and what is shown with the last step (M17). */
+  function visibleParts(parts: JsonObject, logprobs: Json | undefined): JsonObject {
+    const live: JsonObject = {};
+    for (const [name, value] of Object.entries(parts)) {
+      if (name === 'content') {
+        if (typeof value === 'string' && value !== '') live[name] = separated(value, logprobs);
+        else if (Array.isArray(value)) live[name] = value;
+        spoke ||= live[name] !== undefined;
+      } else if (typeof value === 'string') {
+        if (value !== '') live[name] = value;
+        spoke ||= name === 'refusal' && value !== '';
+      } else if (name !== 'refusal') structured[name] = merge(structured[name], value);
+    }
+    return live;
+  }
+
+  return {
+    /** True once, at the first piece. */
+    began(): boolean {
+      const first = !begun;
+      begun = true;
+      return first;
+    },
+    add(choice: ChunkChoice): ChunkChoice[] {
+      const { index: _index, delta, finish_reason, logprobs, ...others } = choice;
+      const { role: _role, tool_calls, function_call, ...parts } = delta ?? {};
+      addToMessage(message, parts);
+      const live = visibleParts(parts, logprobs);
+      const fragments = [
+        ...(tool_calls ?? []),
+        ...(isJsonObject(function_call) ? [{ function: function_call }] : []),
+      ];
+      const calls = assembler.add(fragments.filter(isJsonObject));
+      // A6: some servers send late deltas; the finish chunk is ours and last.
+      if (typeof finish_reason === 'string') finishReason = finish_reason;
+      const shown = isJsonObject(logprobs) ? { logprobs } : {};
+      const visible: ChunkChoice[] = [];
+      if (Object.keys(live).length > 0) {
+        const piece = { ...others, index, delta: live, ...shown };
+        if (options.holdText) held.push(piece);
+        else visible.push(piece);
+      } else rest = { ...rest, ...others, ...shown };
+      if (calls.length > 0) visible.push({ index, delta: { tool_calls: calls } });
+      return visible;
+    },
+    end(): { visible: ChunkChoice[]; end: StepChoice } {
+      const { visible, calls } = assembler.end();
+      if (calls.length > 0) message.tool_calls = calls.map(({ call }) => call);
+      const end = { index, message, calls, finishReason, spoke, held, structured, rest };
+      return { visible: visible.length > 0 ? [{ index, delta: { tool_calls: visible } }] : [], end };
+    },
+  };
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === undefined || character.trim() === '';
+}

@@ -1,0 +1,190 @@
+// Assembles the tool calls of one choice from whatever fragments an upstream sends, and decides whose they are.
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type ToolCall,
+  type ToolCallDelta,
+} from '../openai/chat.ts';
+
+/** Whose a call is: the gateway runs its own, the client gets its own, nobody knows an unknown name. */
+export type Owner = 'gateway' | 'client' | 'unknown';
+
+/** A complete call. `call` goes back upstream as it came, with a legal id. */
+export interface AssembledCall {
+  readonly call: ToolCall;
+  readonly owner: Owner;
+}
+
+export interface AssemblerOptions {
+  /** Whose function has exactly this name; `unknown` when nobody's. */
+  readonly ownerOf: (name: string) => Owner;
+  /** An unknown name is the client's to judge, because it sent tools of its own (`wire.md` M8). */
+  readonly clientHasTools: boolean;
+  /** A fresh id of 9 alphanumerics, valid at every upstream (`wire.md` A3, P4). */
+  readonly newId: () => string;
+  /** Ids seen in this run: one that comes again is replaced. */
+  readonly usedIds: Set<string>;
+}
+
+interface OpenCall {
+  readonly upstreamIndex: number | undefined;
+  readonly custom: boolean;
+  upstreamId: string;
+  id: string;
+  name: string;
+  input: string;
+  readonly extra: JsonObject;
+  readonly functionExtra: JsonObject;
+  owner: Owner | null;
+  /** Place among the calls that the client sees; -1 while it sees nothing of it. */
+  visibleIndex: number;
+  shown: number;
+}
+
+/** Takes fragments, tells what of them the client may see now, and at the end all calls in order of appearance. */
+export interface ToolCallAssembler {
+  readonly add: (fragments: readonly ToolCallDelta[]) => ToolCallDelta[];
+  readonly end: () => { visible: ToolCallDelta[]; calls: AssembledCall[] };
+}
+
+/** `wire.md` A1 to A8: survives missing and repeated ids, indexes, names and types, and whole calls in one chunk. */
+export function createToolCallAssembler(options: AssemblerOptions): ToolCallAssembler {
+  const calls: OpenCall[] = [];
+  let visibleCalls = 0;
+
+  /** Settles whose call it is, for good. */
+  function decide(call: OpenCall): void {
+    if (call.owner !== null) return;
+    call.owner = call.custom ? 'client' : options.ownerOf(call.name);
+    if (call.owner === 'unknown' && options.clientHasTools) call.owner = 'client';
+  }
+
+  /** P4, A3: the upstream's id, unless it is missing, too long for others, or was used before in this run. */
+  function settleId(call: OpenCall): void {
+    if (call.id !== '') return;
+    const { upstreamId } = call;
+    const usable = upstreamId !== '' && upstreamId.length <= 40 && !options.usedIds.has(upstreamId);
+    call.id = usable ? upstreamId : options.newId();
+    options.usedIds.add(call.id);
+  }
+
+  /** What the client may see of a call and has not seen. */
+  function show(call: OpenCall): ToolCallDelta[] {
+    if (call.owner !== 'client') return [];
+    const added = call.input.slice(call.shown);
+    call.shown = call.input.length;
+    if (call.visibleIndex < 0) {
+      settleId(call);
+      call.visibleIndex = visibleCalls++;
+      return [{ index: call.visibleIndex, ...wireCall(call, added) }];
+    }
+    if (added === '') return [];
+    const part = call.custom ? { custom: { input: added } } : { function: { arguments: added } };
+    return [{ index: call.visibleIndex, ...part }];
+  }
+
+  function take(call: OpenCall, fragment: ToolCallDelta, name: string): void {
+    const { id, index: _index, type: _type, function: called, custom, ...extra } = fragment;
+    if (id && call.upstreamId === '') call.upstreamId = id;
+    Object.assign(call.extra, extra);
+    const body = isJsonObject(custom) ? custom : (called ?? {});
+    const { name: _name, arguments: input, input: customInput, ...functionExtra } = body as JsonObject;
+    Object.assign(call.functionExtra, functionExtra);
+    if (call.input === '' && call.owner === null && name !== call.name) call.name += name;
+    call.input += textOf(call.custom ? customInput : input);
+    if (call.custom || call.input !== '' || options.ownerOf(call.name) !== 'unknown') decide(call);
+  }
+
+  return {
+    add(fragments) {
+      const fresh = new Set<OpenCall>();
+      return fragments.flatMap((fragment) => {
+        const name = nameOf(fragment);
+        let call = findCall(calls, fragment, name, fresh);
+        if (!call) {
+          const latest = calls.at(-1);
+          if (latest) decide(latest);
+          call = openCall(fragment);
+          calls.push(call);
+          fresh.add(call);
+        }
+        take(call, fragment, name);
+        return show(call);
+      });
+    },
+    end() {
+      const visible: ToolCallDelta[] = [];
+      for (const call of calls) {
+        decide(call);
+        settleId(call);
+        if (call.input === '' && !call.custom) call.input = '{}';
+        visible.push(...show(call));
+      }
+      return {
+        visible,
+        calls: calls.map((call) => ({ call: wireCall(call, call.input), owner: call.owner ?? 'unknown' })),
+      };
+    },
+  };
+}
+
+/**
+ * A1, A2: the call that a fragment belongs to, `undefined` when it begins a new one. `fresh` are the calls begun by
+ * the same chunk: a chunk never continues what it began itself, unless the id or the index says so.
+ */
+function findCall(
+  calls: readonly OpenCall[],
+  { id, index }: ToolCallDelta,
+  name: string,
+  fresh: ReadonlySet<OpenCall>,
+): OpenCall | undefined {
+  const latest = calls.at(-1);
+  const atIndex =
+    typeof index === 'number' ? calls.findLast((call) => call.upstreamIndex === index) : undefined;
+  if (id) {
+    const same = calls.findLast((call) => call.upstreamId === id);
+    // The same id on another index with a name and complete arguments before it: a server that repeats ids.
+    if (same) return name !== '' && same.input !== '' && index !== same.upstreamIndex ? undefined : same;
+    return atIndex?.upstreamId === '' ? atIndex : undefined;
+  }
+  if (typeof index === 'number') return atIndex ?? (name === '' ? latest : undefined);
+  if (name !== '' && latest && (latest.input !== '' || fresh.has(latest))) return undefined;
+  return latest;
+}
+
+function openCall(fragment: ToolCallDelta): OpenCall {
+  return {
+    upstreamIndex: fragment.index,
+    custom: fragment.type === 'custom' || isJsonObject(fragment['custom']),
+    upstreamId: '',
+    id: '',
+    name: '',
+    input: '',
+    extra: {},
+    functionExtra: {},
+    owner: null,
+    visibleIndex: -1,
+    shown: 0,
+  };
+}
+
+/** A call in the form of the wire. */
+function wireCall(call: OpenCall, input: string): ToolCall {
+  const body = call.custom
+    ? { custom: { ...call.functionExtra, name: call.name, input } }
+    : { function: { ...call.functionExtra, name: call.name, arguments: input } };
+  return { ...call.extra, id: call.id, type: call.custom ? 'custom' : 'function', ...body } as ToolCall;
+}
+
+function nameOf(fragment: ToolCallDelta): string {
+  const custom = fragment['custom'];
+  const name = isJsonObject(custom) ? custom['name'] : fragment.function?.name;
+  return typeof name === 'string' ? name : '';
+}
+
+/** A5: arguments are text; a server that sends them as a value gets them written once. */
+function textOf(input: Json | undefined): string {
+  if (input === undefined || input === null) return '';
+  return typeof input === 'string' ? input : JSON.stringify(input);
+}
