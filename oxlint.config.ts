@@ -7,7 +7,7 @@ const rooms: Record<string, { rooms?: string[]; packages?: string[] }> = {
   openapi: { rooms: ['openai'], packages: ['js-yaml', 'yaml', '@scalar/openapi-upgrader'] },
   telemetry: { packages: ['pino'] },
   config: { packages: ['@cfworker/json-schema', 'json-schema-to-ts'] },
-  egress: { rooms: ['telemetry'], packages: ['undici', 'ipaddr.js'] },
+  egress: { rooms: ['telemetry'], packages: ['undici', 'ipaddr.js', 'node:net'] },
   store: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
   access: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
   completion: { rooms: ['openai'] },

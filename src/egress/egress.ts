@@ -1,6 +1,8 @@
 // The one way out: every outgoing request passes here, guarded, limited, with a deadline.
 
-/** Limits of one outgoing request. Times in milliseconds, sizes in decoded bytes. */
+import type { Readable } from 'node:stream';
+
+/** Limits of one outgoing request. Times in milliseconds, sizes in decoded bytes; `Infinity` is none. */
 export interface EgressLimits {
   /** Headers of the answer must be here. */
   readonly firstByte: number;
@@ -19,7 +21,8 @@ export interface EgressRequest {
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /** A stream is sent as it comes; it is destroyed when the exchange fails. */
+  readonly body?: string | Uint8Array | Readable;
   readonly limits: EgressLimits;
 }
 
@@ -33,6 +36,30 @@ export interface EgressAnswer {
 
 /** Sends one request within the rules of its destination. Throws {@link EgressError}; the signal's reason on abort. */
 export type Send = (request: EgressRequest, signal: AbortSignal) => Promise<EgressAnswer>;
+
+/**
+ * Fetches a manifest or a document. Redirects are followed to the same host or below, three at most, each checked
+ * anew (`security.md` E6). The answer says where it came from in the end.
+ */
+export type SendDocument = (
+  request: EgressRequest,
+  signal: AbortSignal,
+) => Promise<EgressAnswer & { readonly url: string }>;
+
+/** The ways out, one per kind of destination. */
+export interface Egress {
+  /**
+   * For the API calls of one plugin: public addresses over https, and what `allow` names besides the operator's
+   * common list (E5). Throws {@link AllowListError} for an entry that cannot be read.
+   */
+  plugin(name: string, allow: readonly string[]): Send;
+  /** For manifests and documents; the same rules. `allow`: the plugin's own entries, where the plugin is known. */
+  document(allow?: readonly string[]): SendDocument;
+  /** For an upstream: the operator's URL, any address but our own (E1, E7). Other origins are refused. */
+  upstream(name: string, url: string): Send;
+  /** Cuts everything that is under way. */
+  close(): Promise<void>;
+}
 
 /** Why an outgoing request failed. */
 export type EgressFailure =

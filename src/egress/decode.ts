@@ -1,0 +1,58 @@
+// Decodes compressed answers and counts what comes out: 200 KB of gzip can be 200 MB (N4, E9).
+import { Readable, pipeline, type Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
+
+const decoders = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['br', createBrotliDecompress],
+  ['zstd', createZstdDecompress],
+]);
+
+/** The decoder that an answer needs; `null` for a plain one. Throws {@link EgressError} for two or an unknown one. */
+export function decoderOf(request: EgressRequest, headers: EgressAnswer['headers']): Transform | null {
+  const encoding = String(headers['content-encoding'] ?? '')
+    .trim()
+    .toLowerCase();
+  if (encoding === '' || encoding === 'identity') return null;
+  const create = decoders.get(encoding);
+  if (!create) {
+    const message = `The answer of ${request.origin} has the content encoding "${encoding.slice(0, 80)}".`;
+    throw new EgressError('bad_encoding', message);
+  }
+  return create();
+}
+
+/** The decoded body. It fails with {@link EgressError} when it grows over the limit or is no such encoding. */
+export function decodeAnswer(body: Readable, decoder: Transform, request: EgressRequest): Readable {
+  const decoded = Readable.from(decode(body, decoder, request), { objectMode: false });
+  decoded.on('error', () => undefined);
+  decoded.once('close', () => body.destroy());
+  return decoded;
+}
+
+async function* decode(body: Readable, decoder: Transform, request: EgressRequest): AsyncGenerator<Buffer> {
+  const { maxBytes } = request.limits;
+  let seen = 0;
+  pipeline(body, decoder, () => undefined); // what goes wrong shows in the decoder
+  try {
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+      seen += chunk.length;
+      if (seen > maxBytes) {
+        const message = `The decoded answer of ${request.origin} is larger than ${maxBytes} bytes.`;
+        throw new EgressError('too_large', message);
+      }
+      yield chunk;
+    }
+  } catch (error) {
+    throw error instanceof Error && 'code' in error ? nameDecodeFailure(request, error) : error;
+  }
+}
+
+function nameDecodeFailure(request: EgressRequest, error: Error & { code: unknown }): EgressError {
+  const failure = error.code === 'Z_BUF_ERROR' ? 'truncated' : 'bad_encoding';
+  return new EgressError(failure, `The answer of ${request.origin} cannot be decoded: ${error.message}.`, {
+    cause: error,
+  });
+}

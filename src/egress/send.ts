@@ -1,0 +1,99 @@
+// Sends requests to one kind of destination: pools, and what every outbound request carries.
+import { Agent, Client, Pool, type Dispatcher } from 'undici';
+import { EgressError, type Send } from './egress.ts';
+import { Exchange, type Carrier } from './exchange.ts';
+import { createConnector, parseTarget, type Resolve, type Rules } from './guard.ts';
+
+/** What a way out is made of. */
+export interface SendOptions {
+  readonly rules: Rules;
+  readonly resolve: Resolve;
+  /** Names this process to the peer, so that it can be told that it called itself (E7). */
+  readonly instance: string;
+  /** Sockets per origin; `null` is no bound. */
+  readonly connections: number | null;
+  /** How long an idle socket is kept, in milliseconds. */
+  readonly keepAlive: number;
+}
+
+const headerBytes = 16 * 1024;
+
+/** A connection that counts the answers of its present socket: the one fact that tells a keep-alive race (N13). */
+class CountingClient extends Client implements Carrier {
+  answered = 0;
+
+  constructor(origin: string | URL, options: Client.Options) {
+    super(origin, options);
+    this.on('connect', () => (this.answered = 0));
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof Exchange) handler.carrier = this;
+    return super.dispatch(options, handler);
+  }
+}
+
+/**
+ * A `Send` with pools of its own, one per origin (E11), and its end. Proxies of the environment are ignored (E8), no
+ * redirect is followed (E6), HTTP/2 stays off, an answer's headers may have 16 KiB.
+ */
+export function createSend(options: SendOptions): { send: Send; close: () => Promise<void> } {
+  const { rules, resolve, instance } = options;
+  const agent = new Agent({
+    factory: (origin) => {
+      const target = parseTarget(String(origin));
+      return new Pool(target.origin, {
+        connect: createConnector(target, rules, resolve),
+        connections: options.connections,
+        factory: (url, settings) => new CountingClient(url, settings),
+        allowH2: false,
+        pipelining: 1,
+        maxHeaderSize: headerBytes,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        keepAliveTimeout: options.keepAlive,
+        keepAliveMaxTimeout: options.keepAlive,
+      });
+    },
+  });
+  const send: Send = async (request, signal) => {
+    signal.throwIfAborted();
+    const target = parseTarget(request.origin);
+    rules.admitHost(target);
+    const exchange = new Exchange(request, signal);
+    agent.dispatch(
+      {
+        origin: target.origin,
+        path: checkedPath(request.path),
+        method: request.method,
+        headers: {
+          ...checkedHeaders(request.headers),
+          'accept-encoding': 'identity',
+          'x-plugin-gateway': instance,
+        },
+        body: request.body ?? null,
+      },
+      exchange,
+    );
+    return exchange.answer;
+  };
+  return { send, close: () => agent.destroy(new EgressError('unreachable', 'Egress is closed.')) };
+}
+
+/** undici would take an absolute URL for a path, and send the request line of a proxy. */
+function checkedPath(path: string): string {
+  if (!path.startsWith('/')) throw new TypeError(`A path begins with "/": ${path.slice(0, 80)}`);
+  return path;
+}
+
+/** Names in lower case. undici would take a foreign `host`, which decides who answers at a shared address (A6). */
+function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const checked: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const lower = name.toLowerCase();
+    if (lower === 'host' || lower === 'connection')
+      throw new TypeError(`The header "${lower}" is not ours to set.`);
+    checked[lower] = value;
+  }
+  return checked;
+}
