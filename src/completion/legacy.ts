@@ -1,6 +1,7 @@
 // Clients that still speak `functions` and `function_call`: translated to tools on the way in, and back on the way out.
 import { createHash } from 'node:crypto';
 import { isJsonObject, type Chunk, type ChunkChoice, type Json, type JsonObject } from '../openai/chat.ts';
+import { checkValue, type ParkedPart } from './park.ts';
 import { readElements, readMember, withElements, withMembers, type ChatRequest } from '../openai/request.ts';
 
 /** `wire.md` L1: `functions` and no `tools`. */
@@ -64,4 +65,22 @@ function toLegacyChoice(choice: ChunkChoice): ChunkChoice[] {
   const first = calls.find(({ index }) => index === 0)?.function;
   const rest: JsonObject = delta;
   return first ? [{ ...choice, delta: { ...rest, function_call: first } }] : [];
+}
+
+/**
+ * A parked part as the client's next history will name it: the first client call under the id that its place gives,
+ * further client calls removed (L2, L4). `place` is the number of messages that the client sent.
+ */
+export function legacyPart(part: ParkedPart, place: number, lastText: string): ParkedPart {
+  const calls = part.message.tool_calls ?? [];
+  const handed = calls.find(({ id }) => id === part.visible[0]);
+  if (!handed) return part;
+  const renamed = { ...handed, id: legacyCallId(place, handed.function.name) };
+  const kept = calls.filter(({ id }) => id === handed.id || !part.visible.includes(id));
+  return {
+    ...part,
+    message: { ...part.message, tool_calls: kept.map((call) => (call === handed ? renamed : call)) },
+    visible: [renamed.id],
+    check: checkValue([renamed], lastText),
+  };
 }

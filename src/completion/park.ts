@@ -115,7 +115,8 @@ function toolMessages(elements: readonly string[], from: number): string[] {
   return elements.slice(from, end < 0 ? undefined : end);
 }
 
-function checkValue(calls: readonly ToolCall[], lastText: string): string {
+/** The check value of the calls that a client got, after a message of this text (P2). */
+export function checkValue(calls: readonly ToolCall[], lastText: string): string {
   const hash = createHash('sha256').update(lastText);
   for (const call of calls) hash.update(`\n${call.function?.name ?? ''}\n${argumentsOf(call)}`);
   return hash.digest('base64url');

@@ -1,0 +1,106 @@
+// Reads the body of an interpreted request: one JSON object, checked before anything believes it.
+import { parse } from 'secure-json-parse';
+import { gatewayError } from '../errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../openai/chat.ts';
+import { parseRequest, type ChatRequest } from '../openai/request.ts';
+
+/** Nesting of a request body; the deepest recorded one has 14. */
+const maxDepth = 64;
+
+/** W3: exactly JSON in UTF-8, and not compressed. Throws 415. */
+export function checkContentType(headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  const type = headers['content-type'];
+  if (typeof type !== 'string' || !/^application\/json *(?:; *charset="?utf-8"?)?$/i.test(type)) {
+    throw gatewayError('unsupported_media_type', [JSON.stringify(type ?? 'none')]);
+  }
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw gatewayError('unsupported_media_type', [`content-encoding ${JSON.stringify(encoding)}`]);
+  }
+}
+
+/** Reads the bytes as a chat request. Throws 400 `invalid_json` or `invalid_type` (`wire.md` Q8, `security.md` W3). */
+export function readChatRequest(bytes: Uint8Array): ChatRequest {
+  const text = decode(bytes);
+  checkDepth(text);
+  const value = parseJson(text);
+  if (!isJsonObject(value)) throw gatewayError('invalid_json', ['it is not an object']);
+  const request = parseRequest(text);
+  checkTypes(value);
+  return request;
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw gatewayError('invalid_json', ['it is not UTF-8'], { cause: error });
+  }
+}
+
+function parseJson(text: string): Json {
+  try {
+    return parse(text) as Json;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'it cannot be parsed';
+    throw gatewayError('invalid_json', [message.slice(0, 200)], { cause: error });
+  }
+}
+
+/** A linear look before parsing, so that nesting costs nothing. */
+function checkDepth(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > maxDepth)
+        throw gatewayError('invalid_json', [`it is nested deeper than ${maxDepth} levels`]);
+    } else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+}
+
+/** Q8: what the gateway itself reads must have its type; everything else is judged by the upstream alone. */
+function checkTypes(value: JsonObject): void {
+  const { messages, stream, n, tools, functions } = value;
+  if (!Array.isArray(messages)) throw wrongType('messages', 'an array of messages', messages);
+  messages.forEach((message, at) => {
+    if (!isJsonObject(message)) throw wrongType(`messages[${at}]`, 'an object', message);
+  });
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
+    throw wrongType('stream', 'a boolean', stream);
+  if (n !== undefined && n !== null && !(Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 128)) {
+    throw wrongType('n', 'an integer from 1 to 128', n);
+  }
+  checkList('tools', tools, (tool) => typeof tool['type'] === 'string', 'type');
+  checkList('functions', functions, (fn) => typeof fn['name'] === 'string', 'name');
+}
+
+function checkList(
+  name: string,
+  list: Json | undefined,
+  fits: (element: JsonObject) => boolean,
+  member: string,
+): void {
+  if (list === undefined || list === null) return;
+  if (!Array.isArray(list)) throw wrongType(name, 'an array', list);
+  list.forEach((element, at) => {
+    if (!isJsonObject(element)) throw wrongType(`${name}[${at}]`, 'an object', element);
+    if (!fits(element)) throw wrongType(`${name}[${at}].${member}`, 'a string', element[member]);
+  });
+}
+
+function wrongType(field: string, expected: string, got: Json | undefined) {
+  const kind =
+    got === undefined ? 'nothing' : got === null ? 'null' : Array.isArray(got) ? 'an array' : describe(got);
+  return gatewayError('invalid_type', [field, expected, kind], { param: field });
+}
+
+function describe(value: Json): string {
+  return typeof value === 'object' ? 'an object' : `${typeof value} ${JSON.stringify(value).slice(0, 40)}`;
+}
