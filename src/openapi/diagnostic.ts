@@ -17,3 +17,27 @@ export interface Diagnostic {
   /** What is wrong, where, and what to do. */
   readonly message: string;
 }
+
+/** Collects the findings about one source; lines are filled in at the end, in one pass. */
+export interface Report {
+  readonly diagnostics: Diagnostic[];
+  error(code: string, pointer: string, message: string): void;
+  warning(code: string, pointer: string, message: string): void;
+  info(code: string, pointer: string, message: string): void;
+}
+
+/** More findings than this about one source are not kept: a hostile document could make millions. */
+const mostFindings = 2000;
+
+/** A report without findings. */
+export function createReport(source: string): Report {
+  const diagnostics: Diagnostic[] = [];
+  const seen = new Set<string>();
+  const adder = (severity: Severity) => (code: string, pointer: string, message: string) => {
+    const key = `${code} ${pointer} ${message}`;
+    if (seen.has(key) || diagnostics.length >= mostFindings) return;
+    seen.add(key);
+    diagnostics.push({ code, severity, source, pointer, line: null, message });
+  };
+  return { diagnostics, error: adder('error'), warning: adder('warning'), info: adder('info') };
+}

@@ -1,22 +1,20 @@
 // A ChatGPT plugin manifest (`ai-plugin.json`), read tolerantly and typed.
-import type { Json } from '../openai/chat.ts';
+import type { Json, JsonObject } from '../openai/chat.ts';
+import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
+import { withLines } from '../openapi/document.ts';
+import {
+  entriesOf,
+  freezeDeep,
+  isObject,
+  member,
+  pointerTo,
+  setMember,
+  textMember,
+} from '../openapi/value.ts';
+import { readJson, TextError } from '../openapi/yaml.ts';
+import { hasPlaceholder, readAuth, type ManifestAuth } from './manifest-auth.ts';
 
-/** How a plugin is authenticated (`openapi.md` section 1.1). */
-export type ManifestAuth =
-  | { readonly type: 'none' }
-  | { readonly type: 'user_http'; readonly scheme: 'bearer' | 'basic' }
-  | {
-      readonly type: 'service_http';
-      readonly scheme: 'bearer' | 'basic';
-      readonly verificationToken: string | null;
-    }
-  | {
-      readonly type: 'oauth';
-      readonly clientUrl: string;
-      readonly authorizationUrl: string;
-      readonly scope: string;
-      readonly contentType: string;
-    };
+export type { ManifestAuth } from './manifest-auth.ts';
 
 /** A manifest with everything that the gateway reads. Frozen. */
 export interface Manifest {
@@ -38,4 +36,247 @@ export interface Manifest {
   readonly userIdHeader: string | null;
   /** Domain of the store wrapper, the manifest's origin when it has none of its own. */
   readonly domain: string | null;
+}
+
+/** What the operator's settings replace in a manifest: what is replaced cannot be missing. */
+export interface ManifestSettings {
+  readonly spec?: string | undefined;
+  readonly server?: string | undefined;
+}
+
+/** A manifest larger than this is none (M2). */
+const mostBytes = 256 * 1024;
+
+const knownKeys = new Set([
+  '$schema',
+  'schema_version',
+  'name_for_model',
+  'name_for_human',
+  'description_for_model',
+  'description_for_human',
+  'auth',
+  'api',
+  'logo_url',
+  'contact_email',
+  'legal_info_url',
+  'params',
+  'headers',
+]);
+
+/** One manifest while it is read. */
+interface Reading {
+  readonly manifest: JsonObject;
+  /** `/manifest` in a store wrapper, else empty. */
+  readonly base: string;
+  readonly report: Report;
+  readonly source: string;
+}
+
+/**
+ * Reads a manifest (M2 to M5, M7, M13, M17, M18). `manifest` is `null` when an `error` stands against the plugin: each
+ * missing required field is one, with its line. `settings` gives the operator's settings by name: a `spec` of theirs
+ * makes `api.url` dispensable. `name` is `name_for_model`, else the file's name without its ending.
+ */
+export function readManifest(
+  text: string,
+  source: string,
+  settings: (name: string) => ManifestSettings | undefined = () => undefined,
+): { name: string; manifest: Manifest | null; diagnostics: Diagnostic[] } {
+  const report = createReport(source);
+  const fallback = fileName(source);
+  const finish = (name: string, manifest: Manifest | null) => ({
+    name,
+    manifest: manifest && freezeDeep(manifest),
+    diagnostics: withLines(report.diagnostics, text),
+  });
+  const root = readRoot(text, source, report);
+  if (!root) return finish(fallback, null);
+  const wrapped = isObject(member(root, 'manifest')) && textMember(root, 'name_for_model') === undefined;
+  const inner = member(root, 'manifest');
+  const reading: Reading = {
+    manifest: wrapped && isObject(inner) ? inner : root,
+    base: wrapped ? '/manifest' : '',
+    report,
+    source,
+  };
+  const name = textMember(reading.manifest, 'name_for_model')?.trim() || fallback;
+  const domain = wrapped ? (textMember(root, 'domain') ?? null) : null;
+  return finish(name, readFields(reading, domain, settings(name) ?? {}));
+}
+
+function fileName(source: string): string {
+  const last = source.split(/[\\/]/).at(-1)?.split(/[?#]/, 1)[0] ?? '';
+  return last.replace(/\.[A-Za-z0-9]{1,8}$/, '') || source;
+}
+
+function readRoot(text: string, source: string, report: Report): JsonObject | null {
+  if (Buffer.byteLength(text) > mostBytes) {
+    report.error('manifest-limit', '', `${source} is larger than ${mostBytes} bytes; a manifest is not.`);
+    return null;
+  }
+  try {
+    const value = readJson(text);
+    if (isObject(value)) return value;
+    report.error('manifest-json', '', `${source} holds no JSON object. A manifest begins with "{".`);
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error;
+    const place = `line ${error.line}, column ${error.column}`;
+    report.error('manifest-json', '', `${source} is not valid JSON at ${place}: ${error.message}.`);
+    const finding = report.diagnostics.pop();
+    if (finding) report.diagnostics.push({ ...finding, line: error.line });
+  }
+  return null;
+}
+
+function readFields(reading: Reading, domain: string | null, settings: ManifestSettings): Manifest | null {
+  const { manifest, base, report } = reading;
+  const before = report.diagnostics.length;
+  const required = (name: string, most: number, severity: 'info' | 'warning'): string => {
+    const value = textMember(manifest, name)?.trim() ?? '';
+    const pointer = pointerTo(base, name);
+    if (value === '') missing(reading, name, pointer);
+    else if (value.length > most) {
+      report[severity](
+        `${name.replaceAll('_', '-')}-long`,
+        pointer,
+        `"${name}" has ${value.length} characters; ChatGPT allowed ${most}.`,
+      );
+    }
+    return value;
+  };
+  const nameForModel = required('name_for_model', 50, 'warning');
+  if (/[^A-Za-z0-9_]/.test(nameForModel)) {
+    const message = `"name_for_model" ${JSON.stringify(nameForModel)} has other characters than letters, digits and "_"; they become "_" in function names.`;
+    report.warning('name-characters', pointerTo(base, 'name_for_model'), message);
+  }
+  const fields = {
+    nameForModel,
+    nameForHuman: required('name_for_human', 30, 'info'),
+    descriptionForModel: required('description_for_model', 8000, 'warning'),
+    descriptionForHuman: required('description_for_human', 120, 'info'),
+    apiUrl: readApi(reading, settings),
+    auth: readAuth(member(manifest, 'auth'), pointerTo(base, 'auth'), report),
+    logoUrl: shown(reading, 'logo_url'),
+    contactEmail: shown(reading, 'contact_email'),
+    legalInfoUrl: shown(reading, 'legal_info_url'),
+    domain,
+  };
+  if (member(manifest, 'schema_version') === undefined) {
+    report.warning(
+      'field-missing',
+      pointerTo(base, 'schema_version'),
+      '"schema_version" is missing; "v1" is taken.',
+    );
+  }
+  for (const key of Object.keys(manifest)) {
+    if (knownKeys.has(key)) continue;
+    report.info(
+      'unknown-key',
+      pointerTo(base, key),
+      `The key ${JSON.stringify(key)} is not part of a manifest and is ignored.`,
+    );
+  }
+  const failed = report.diagnostics.slice(before).some((finding) => finding.severity === 'error');
+  const { auth } = fields;
+  // after this: what is wrong with one header leaves that header out alone
+  const headers = readHeaders(reading);
+  return failed || !auth ? null : { ...fields, auth, params: readParams(reading), ...headers };
+}
+
+function missing(reading: Reading, field: string, pointer: string): void {
+  const found = member(reading.manifest, field.split('.')[0] ?? field);
+  const wrong =
+    found !== undefined && !field.includes('.') && found !== null && found !== ''
+      ? 'is no text'
+      : 'is missing';
+  reading.report.error(
+    'field-missing',
+    pointer,
+    `The required field "${field}" of ${reading.source} ${wrong}. Add it.`,
+  );
+}
+
+/** A field that is only shown. */
+function shown(reading: Reading, name: string): string | null {
+  const pointer = pointerTo(reading.base, name);
+  const value = textMember(reading.manifest, name)?.trim();
+  if (!value)
+    reading.report.warning('field-missing', pointer, `"${name}" is missing; it is only shown to people.`);
+  else if (name !== 'contact_email' && hasPlaceholder(value)) {
+    reading.report.warning('placeholder', pointer, `"${name}" ${JSON.stringify(value)} is a placeholder.`);
+  }
+  return value || null;
+}
+
+function readApi(reading: Reading, settings: ManifestSettings): string | null {
+  const { manifest, base, report } = reading;
+  const api = member(manifest, 'api');
+  const pointer = pointerTo(base, 'api', 'url');
+  const type = member(api, 'type');
+  if (type !== undefined && type !== 'openapi') {
+    report.warning(
+      'api-type',
+      pointerTo(base, 'api', 'type'),
+      `"api.type" is ${JSON.stringify(type)}, not "openapi"; the document decides.`,
+    );
+  }
+  const url = textMember(api, 'url')?.trim() ?? '';
+  if (settings.spec !== undefined) return url || null;
+  if (url === '') missing(reading, 'api.url', pointer);
+  else if (hasPlaceholder(url)) {
+    const message = `"api.url" ${JSON.stringify(url)} is a placeholder. Write the real address of the document, or set "spec" in the settings of the plugin.`;
+    report.error('placeholder', pointer, message);
+  }
+  return url || null;
+}
+
+function readParams(reading: Reading): Record<string, Json> {
+  const written = member(reading.manifest, 'params');
+  const params: JsonObject = {};
+  for (const [name, value] of entriesOf(written)) setMember(params, name, value);
+  if (written !== undefined && !isObject(written)) {
+    reading.report.warning(
+      'misplaced',
+      pointerTo(reading.base, 'params'),
+      '"params" is no object and is ignored.',
+    );
+  }
+  return params as Record<string, Json>;
+}
+
+/** M17, M18. */
+function readHeaders(reading: Reading): Pick<Manifest, 'headers' | 'userIdHeader'> {
+  const { report } = reading;
+  const written = member(reading.manifest, 'headers');
+  const at = pointerTo(reading.base, 'headers');
+  const headers: JsonObject = {};
+  let userIdHeader: string | null = null;
+  if (written !== undefined && !isObject(written))
+    report.warning('misplaced', at, '"headers" is no object and is ignored.');
+  for (const [name, value] of entriesOf(written)) {
+    const pointer = pointerTo(at, name);
+    const text = typeof value === 'object' ? null : String(value);
+    const header = name === 'librechat_user_id' ? (text ?? '') : name;
+    if (text === null || /[\r\n\0]/.test(text)) {
+      report.error(
+        'header-invalid',
+        pointer,
+        `The header ${JSON.stringify(name)} has a value that no header can have; it is not sent.`,
+      );
+    } else if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(header)) {
+      report.error(
+        'header-invalid',
+        pointer,
+        `${JSON.stringify(header)} is no name of a header; it is not sent.`,
+      );
+    } else if (name === 'librechat_user_id') userIdHeader = text;
+    else {
+      setMember(headers, name, text);
+      if (name === 'id' && /user|uid/i.test(text)) {
+        const message = `The header "id" is sent with the value ${JSON.stringify(text)}. To send the user's id in a header of that name, write "librechat_user_id": ${JSON.stringify(text)}.`;
+        report.info('user-id-header', pointer, message);
+      }
+    }
+  }
+  return { headers: headers as Record<string, string>, userIdHeader };
 }

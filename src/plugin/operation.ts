@@ -1,56 +1,35 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
-import type { ParameterPlace, PropertyEncoding, ValueEncoding } from '../openapi/serialize.ts';
+import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
+import { pathMethods, withLines, type ApiDocument } from '../openapi/document.ts';
+import { createReferences, type References } from '../openapi/reference.ts';
+import { createSchemaReader } from '../openapi/schema.ts';
+import {
+  entriesOf,
+  freezeDeep,
+  isObject,
+  listMember,
+  member,
+  pointerTo,
+  textMember,
+} from '../openapi/value.ts';
+import { bodyOfParameters, readBody, type Body } from './declared-body.ts';
+import { createFilter, type FilterDecision, type OperationFilter } from './filter.ts';
+import { parameterKey, readParameters, type Parameter } from './parameter.ts';
+import { readPath, type PathTemplate } from './path-template.ts';
+import { readSchemes, readSecurity, type SecurityScheme } from './security.ts';
+import { chooseServer, reportServers, type ServerContext } from './server.ts';
 
+export type { Schema } from '../openapi/schema.ts';
 export type {
   ParameterPlace,
   ParameterStyle,
   PropertyEncoding,
   ValueEncoding,
 } from '../openapi/serialize.ts';
-
-/**
- * A JSON Schema of an operation: references inlined (cycles and limits cut to `{type:"object"}`), 3.0's `nullable`
- * and boolean exclusive bounds in their 3.1 form, otherwise complete. What the model sees is derived from it in
- * `function.ts`; what is validated is this.
- */
-export type Schema = boolean | JsonObject;
-
-/** A declared parameter. Hidden ones (overridden, reserved headers) are here too; `function.ts` leaves them out. */
-export interface Parameter extends ValueEncoding {
-  readonly name: string;
-  readonly in: ParameterPlace;
-  readonly required: boolean;
-  readonly description: string;
-  readonly deprecated: boolean;
-  readonly allowEmptyValue: boolean;
-  readonly schema: Schema;
-}
-
-export type BodyKind = 'json' | 'form' | 'multipart' | 'text' | 'binary' | 'xml';
-
-/** The declared body, of the one media type that is sent (`openapi.md` B6). */
-export interface Body {
-  /** As declared, with its parameters; `application/json` for a wildcard. */
-  readonly contentType: string;
-  readonly kind: BodyKind;
-  readonly required: boolean;
-  readonly description: string;
-  readonly schema: Schema;
-  /** By property name; only what the document states. */
-  readonly encoding: ReadonlyMap<string, PropertyEncoding>;
-}
-
-/** Where and how a credential is placed (`openapi.md` B12). */
-export type SecurityScheme =
-  | {
-      readonly name: string;
-      readonly type: 'apiKey';
-      readonly in: 'header' | 'query' | 'cookie';
-      readonly parameter: string;
-    }
-  | { readonly name: string; readonly type: 'basic' }
-  | { readonly name: string; readonly type: 'bearer' };
+export type { Body, BodyKind } from './declared-body.ts';
+export type { Parameter } from './parameter.ts';
+export type { SecurityScheme } from './security.ts';
 
 /** One operation of a document. Frozen. */
 export interface Operation {
@@ -82,3 +61,219 @@ export interface Operation {
 
 /** A value that replaces whatever the model says (manifest and settings `params`). `null`: hidden and never sent. */
 export type Overrides = ReadonlyMap<string, Json>;
+
+/** What reading a document's operations depends on besides the document. */
+export interface OperationContext extends ServerContext {
+  readonly operations: OperationFilter;
+}
+
+/** What all operations of a document share. */
+interface Reading {
+  readonly document: ApiDocument;
+  readonly context: OperationContext;
+  readonly references: References;
+  readonly report: Report;
+  readonly filter: FilterDecision;
+  readonly schemes: ReadonlyMap<string, SecurityScheme>;
+  readonly credentials: ReadonlySet<string>;
+}
+
+/** One operation before it is read: where it stands. */
+interface Site {
+  readonly key: string;
+  readonly method: string;
+  readonly item: JsonObject;
+  readonly itemPointer: string;
+  readonly written: JsonObject;
+  readonly pointer: string;
+}
+
+const safeMethods = new Set(['GET', 'HEAD', 'QUERY']);
+
+/**
+ * Reads the operations that a document offers, in its order. One that cannot be read is left out alone, with an
+ * `error`; everything repaired or dropped has a diagnostic. The document is not changed.
+ */
+export function readOperations(
+  document: ApiDocument,
+  context: OperationContext,
+): { operations: Operation[]; diagnostics: Diagnostic[] } {
+  const report = createReport(document.source);
+  const references = createReferences(document.root);
+  const schemes = readSchemes(document.root, references, report);
+  const credentials = [...schemes.values()].filter((scheme) => scheme.type === 'apiKey');
+  const reading: Reading = {
+    document,
+    context,
+    references,
+    report,
+    schemes,
+    filter: createFilter(context.operations),
+    credentials: new Set(credentials.map((scheme) => parameterKey(scheme.in, scheme.parameter))),
+  };
+  const operations: Operation[] = [];
+  for (const [key, item] of entriesOf(member(document.root, 'paths'))) {
+    // extensions stand beside the paths
+    if (key.startsWith('x-')) continue;
+    operations.push(...readPathItem(key, item, reading));
+  }
+  for (const pattern of reading.filter.unmatched()) {
+    report.warning(
+      'filter-unmatched',
+      '',
+      `The setting "operations" names ${JSON.stringify(pattern)}, which no operation matches.`,
+    );
+  }
+  return { operations, diagnostics: withLines(report.diagnostics, document.text) };
+}
+
+function readPathItem(key: string, written: Json, reading: Reading): Operation[] {
+  const { report } = reading;
+  const itemPointer = pointerTo('/paths', key);
+  const item = resolveItem(written, itemPointer, reading);
+  if (!item) return [];
+  const template = readPath(key);
+  if (typeof template === 'string') {
+    report.error('path-refused', itemPointer, `The path ${JSON.stringify(key)} is refused: ${template}.`);
+    return [];
+  }
+  if (template.repaired)
+    report.warning(
+      'path-repaired',
+      itemPointer,
+      `The path ${JSON.stringify(key)} has no leading slash; it is added.`,
+    );
+  const operations: Operation[] = [];
+  for (const site of sitesOf(key, item, itemPointer)) {
+    const operation = readOperation(site, template, reading);
+    if (operation) operations.push(operation);
+  }
+  return operations;
+}
+
+/** The path item, a reference in it followed; what stands beside the reference overrides it (case 20). */
+function resolveItem(written: Json, pointer: string, reading: Reading): JsonObject | null {
+  if (!isObject(written)) return null;
+  const target = reading.references.follow(written, pointer);
+  if (target.kind === 'found') return isObject(target.value) ? { ...target.value, ...written } : null;
+  reading.report.warning(
+    'ref-broken',
+    pointer,
+    `The reference ${target.reference} cannot be followed; the path is left out.`,
+  );
+  return written;
+}
+
+/** N6: the methods of a path item, 3.2's additional ones too. */
+function* sitesOf(key: string, item: JsonObject, itemPointer: string): Generator<Site> {
+  const site = (method: string, written: Json | undefined, pointer: string): Site | null =>
+    isObject(written) ? { key, method: method.toUpperCase(), item, itemPointer, written, pointer } : null;
+  const seen = new Set<string>();
+  for (const [name, written] of entriesOf(item)) {
+    const method = name.toLowerCase();
+    const known = pathMethods.some((one) => one === method) && !seen.has(method);
+    seen.add(method);
+    const found = known ? site(method, written, pointerTo(itemPointer, name)) : null;
+    if (found) yield found;
+  }
+  for (const [method, written] of entriesOf(member(item, 'additionalOperations'))) {
+    const found = /^[A-Za-z-]{1,20}$/.test(method)
+      ? site(method, written, pointerTo(itemPointer, 'additionalOperations', method))
+      : null;
+    if (found) yield found;
+  }
+}
+
+function readOperation(site: Site, template: PathTemplate, reading: Reading): Operation | null {
+  const { document, context, report, references } = reading;
+  const { written, pointer } = site;
+  const id = textMember(written, 'operationId')?.trim();
+  const tags = listMember(written, 'tags').filter((tag) => typeof tag === 'string');
+  const name = id || legalName(`${site.method.toLowerCase()}_${template.path}`) || 'op';
+  const hidden = isHidden(written) || ['OPTIONS', 'TRACE', 'CONNECT'].includes(site.method);
+  if (!reading.filter.offers({ id: name, method: site.method, key: site.key, tags, hidden })) {
+    if (hidden)
+      report.info(
+        'operation-hidden',
+        pointer,
+        `The operation ${name} is deprecated or switched off; include it by name to offer it.`,
+      );
+    return null;
+  }
+
+  const schemas = createSchemaReader(document, references, report);
+  const read = readParameters(
+    [
+      { of: site.item, pointer: site.itemPointer },
+      { of: written, pointer },
+    ],
+    template,
+    { references, schemas, report, credentials: reading.credentials },
+  );
+  const bodyContext = { references, schemas, report };
+  const body = readBody(member(written, 'requestBody'), pointerTo(pointer, 'requestBody'), bodyContext);
+  const failure = read.failure ?? (typeof body === 'string' ? body : null);
+  if (failure !== null || typeof body === 'string') {
+    report.error('operation-failed', pointer, `The operation ${name} cannot be offered: ${failure}.`);
+    return null;
+  }
+  if (template.path.startsWith('/.well-known/')) {
+    report.info(
+      'well-known-path',
+      pointer,
+      `The operation ${name} reads the plugin's own description; exclude it if it is of no use.`,
+    );
+  }
+  const levels = [member(written, 'servers'), member(site.item, 'servers'), member(document.root, 'servers')];
+  const choice = chooseServer(levels, member(document.root, 'info'), context);
+  const places = [pointer, site.itemPointer, ''].map((place) => pointerTo(place, 'servers'));
+  const nearest = levels.findIndex((level) => level !== undefined);
+  reportServers(choice, nearest >= 0 || context.server !== null, places[nearest] ?? '', report);
+  const isConsequential = member(written, 'x-openai-isConsequential');
+  return freezeDeep<Operation>({
+    id: name,
+    method: site.method,
+    path: template.path,
+    fixedQuery: template.fixedQuery,
+    summary: textMember(written, 'summary') ?? textMember(site.item, 'summary') ?? '',
+    description: textMember(written, 'description') ?? textMember(site.item, 'description') ?? '',
+    tags,
+    deprecated: member(written, 'deprecated') === true,
+    consequential: typeof isConsequential === 'boolean' ? isConsequential : !safeMethods.has(site.method),
+    parameters: read.parameters,
+    body: body ?? bodyOfParameters(read.bodyParts, bodyContext),
+    server: choice.url,
+    security: readSecurity(written, document.root, reading.schemes, pointer, report),
+    produces: readProduces(written, references, pointer),
+    pointer,
+  });
+}
+
+/** N7: operations that their author or OpenAPI marks as not for this use. */
+function isHidden(written: JsonObject): boolean {
+  return (
+    member(written, 'deprecated') === true ||
+    member(written, 'x-mcp') === false ||
+    member(member(written, 'x-speakeasy-mcp'), 'disabled') === true
+  );
+}
+
+/** A text made of characters that a function name may have (N1). */
+export function legalName(text: string): string {
+  const legal = text.replaceAll(/[^A-Za-z0-9_-]+/g, '_');
+  let start = 0;
+  let end = legal.length;
+  while (start < end && legal[start] === '_') start += 1;
+  while (end > start && legal[end - 1] === '_') end -= 1;
+  return legal.slice(start, end);
+}
+
+function readProduces(written: JsonObject, references: References, pointer: string): string[] {
+  const types = new Set<string>();
+  for (const [status, response] of entriesOf(member(written, 'responses'))) {
+    const target = references.follow(response, pointerTo(pointer, 'responses', status));
+    if (target.kind !== 'found') continue;
+    for (const [type] of entriesOf(member(target.value, 'content'))) types.add(type);
+  }
+  return [...types];
+}

@@ -1,0 +1,281 @@
+// From text to an OpenAPI document: everything that can be understood is read, nothing is gated on validation (D1).
+import { upgradeFromTwoToThree } from '@scalar/openapi-upgrader/2.0-to-3.0';
+import type { JsonObject } from '../openai/chat.ts';
+import { createReport, type Diagnostic, type Report } from './diagnostic.ts';
+import {
+  entriesOf,
+  freezeDeep,
+  isObject,
+  listMember,
+  member,
+  pointerTo,
+  setMember,
+  textMember,
+} from './value.ts';
+import { linesOf, readText, TextError, type ReadText } from './yaml.ts';
+
+/** What a document may be (D13). */
+export interface DocumentLimits {
+  readonly bytes: number;
+  /** Values of all kinds, aliases expanded. */
+  readonly nodes: number;
+  readonly operations: number;
+}
+
+export const fetchedDocumentLimits: DocumentLimits = {
+  bytes: 2 * 1024 * 1024,
+  nodes: 200_000,
+  operations: 1000,
+};
+export const localDocumentLimits: DocumentLimits = {
+  bytes: 64 * 1024 * 1024,
+  nodes: 5_000_000,
+  operations: 25_000,
+};
+
+/** Freezing a larger document would cost more than reading it: nobody writes to it all the same. */
+const mostFrozenBytes = 4 * 1024 * 1024;
+
+/** A readable document. Read-only; frozen all through unless it is larger than 4 MiB. */
+export interface ApiDocument {
+  readonly source: string;
+  /** As declared, or inferred from the shape. 2.0 has been upgraded: it reads as 3.0. */
+  readonly version: '2.0' | '3.0' | '3.1' | '3.2';
+  readonly title: string;
+  readonly description: string;
+  readonly root: JsonObject;
+  /** The text, for the lines of diagnostics. */
+  readonly text: string;
+}
+
+/** Methods that a path item may have as members of its own (N6). */
+export const pathMethods = [
+  'get',
+  'put',
+  'post',
+  'delete',
+  'patch',
+  'head',
+  'options',
+  'trace',
+  'query',
+] as const;
+
+/**
+ * Reads a document, tolerantly (D2 to D12). `document` is `null` for what is no document at all or beyond the limits;
+ * it is never refused for failing validation.
+ */
+export function readDocument(
+  text: string,
+  source: string,
+  limits: DocumentLimits = fetchedDocumentLimits,
+): { document: ApiDocument | null; diagnostics: Diagnostic[] } {
+  const report = createReport(source);
+  const root = readRoot(text, source, limits, report);
+  const document = root && describe(root, text, source, limits, report);
+  return { document, diagnostics: withLines(report.diagnostics, text) };
+}
+
+/** The findings with their lines in the text. */
+export function withLines(diagnostics: readonly Diagnostic[], text: string): Diagnostic[] {
+  if (diagnostics.length === 0) return [];
+  const lines = linesOf(text, new Set(diagnostics.map((finding) => finding.pointer)));
+  return diagnostics.map((finding) => ({
+    ...finding,
+    line: finding.line ?? lines.get(finding.pointer) ?? null,
+  }));
+}
+
+/** D2 to D5: an object that looks like a document, or nothing. */
+function readRoot(text: string, source: string, limits: DocumentLimits, report: Report): JsonObject | null {
+  const beginning = JSON.stringify(text.trimStart().slice(0, 80));
+  if (Buffer.byteLength(text) > limits.bytes) {
+    report.error(
+      'document-limit',
+      '',
+      `The document is larger than ${limits.bytes} bytes. Narrow it to what is needed.`,
+    );
+    return null;
+  }
+  const refuse = (what: string): null => {
+    report.error(
+      'not-a-document',
+      '',
+      `This is ${what}, not an OpenAPI document. It begins with ${beginning}.`,
+    );
+    return null;
+  };
+  if (text.trim() === '') return refuse('an empty text');
+  if (text.trimStart().startsWith('<')) return refuse('an HTML or XML page');
+  let read: ReadText;
+  try {
+    read = readText(text, { nodes: limits.nodes, characters: limits.bytes * 4 });
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error;
+    if (error.limit) report.error('document-limit', '', `The document is refused: ${error.message}.`);
+    else {
+      const place = `line ${error.line}, column ${error.column}`;
+      report.error(
+        'document-syntax',
+        '',
+        `Neither YAML nor JSON: ${error.message} (${place}). It begins with ${beginning}.`,
+      );
+      setLastLine(report, error.line);
+    }
+    return null;
+  }
+  if (!isObject(read.value)) return refuse('plain text');
+  if (['paths', 'openapi', 'swagger'].every((name) => member(read.value, name) === undefined)) {
+    return refuse('an object without "paths" or "openapi"');
+  }
+  if (read.fault) {
+    report.warning(
+      'yaml-repaired',
+      '',
+      `Read after a repair: ${read.fault.message} (line ${read.fault.line}). Mend the file.`,
+    );
+    setLastLine(report, read.fault.line);
+  }
+  if (read.format === 'json' && /\.ya?ml$/i.test(source)) {
+    report.info('json-in-yaml', '', 'The content is JSON although its name says YAML; content decides.');
+  }
+  return read.value;
+}
+
+function setLastLine(report: Report, line: number): void {
+  const last = report.diagnostics.pop();
+  if (last) report.diagnostics.push({ ...last, line });
+}
+
+function describe(
+  read: JsonObject,
+  text: string,
+  source: string,
+  limits: DocumentLimits,
+  report: Report,
+): ApiDocument | null {
+  const version = findVersion(read, report);
+  const root = version === '2.0' ? upgrade(read, report) : read;
+  const operations = countOperations(root);
+  if (operations > limits.operations) {
+    const message = `The document has ${operations} operations, more than ${limits.operations}. Keep the ones that are needed.`;
+    report.error('document-limit', '/paths', message);
+    return null;
+  }
+  if (operations === 0) report.warning('no-operations', '/paths', 'The document has no operation to offer.');
+  const info = member(root, 'info');
+  const title = member(info, 'title');
+  const description = member(info, 'description');
+  return {
+    source,
+    version,
+    title: typeof title === 'string' ? title : '',
+    description: typeof description === 'string' ? description : '',
+    root: text.length > mostFrozenBytes ? root : freezeDeep(root),
+    text,
+  };
+}
+
+/** D6: the declared version, whatever its spelling; without one, the shape decides. */
+function findVersion(root: JsonObject, report: Report): ApiDocument['version'] {
+  const name = member(root, 'swagger') === undefined ? 'openapi' : 'swagger';
+  const declared = member(root, name);
+  const plain =
+    typeof declared === 'number'
+      ? declared.toFixed(1)
+      : (textMember(root, name) ?? '').replaceAll(/["'\s]/g, '');
+  const found = /^(2\.0|3\.0|3\.1|3\.2)(?:\.|$)/.exec(plain)?.[1] as ApiDocument['version'] | undefined;
+  const shape =
+    member(root, 'swagger') !== undefined || member(root, 'definitions') !== undefined ? '2.0' : '3.0';
+  if (declared === undefined) {
+    report.info(
+      'version-odd',
+      '',
+      `The document names no version; it is read as ${shape} by its shape. Add "openapi".`,
+    );
+  } else if (
+    !found ||
+    typeof declared !== 'string' ||
+    !/^(2\.0|3\.0\.[0-4]|3\.1\.[0-2]|3\.2\.0)$/.test(declared)
+  ) {
+    report.info(
+      'version-odd',
+      `/${name}`,
+      `The version ${JSON.stringify(declared)} is unusual; read as ${found ?? shape}.`,
+    );
+  }
+  return found ?? shape;
+}
+
+function countOperations(root: JsonObject): number {
+  let count = 0;
+  for (const [, item] of entriesOf(member(root, 'paths'))) {
+    for (const method of pathMethods) if (isObject(member(item, method))) count += 1;
+    count += entriesOf(member(item, 'additionalOperations')).length;
+    if (member(item, '$ref') !== undefined) count += 1;
+  }
+  return count;
+}
+
+/**
+ * D7: Swagger 2.0 in its 3.0 form. Not further: 3.0 is read as it is, and keeps 2.0's rule for the siblings of a
+ * reference (F5). The upgrader changes what it is given, so it gets a copy, without shared nodes.
+ */
+function upgrade(read: JsonObject, report: Report): JsonObject {
+  const copy = JSON.parse(JSON.stringify({ ...read, swagger: '2.0' })) as JsonObject;
+  prepareCollections(copy);
+  report.info('upgraded', '', 'Swagger 2.0 was upgraded to OpenAPI 3.0 before reading.');
+  const whole = tryUpgrade(copy);
+  if (whole) return whole;
+  return upgradeByPath(read, report);
+}
+
+function tryUpgrade(document: JsonObject): JsonObject | null {
+  try {
+    const upgraded: unknown = upgradeFromTwoToThree(document);
+    return isObject(upgraded) ? upgraded : null;
+  } catch {
+    // the upgrader trusts the shape of operations, parameters and responses
+    return null;
+  }
+}
+
+/** Each path on its own, where the whole fails: one malformed operation must not lose the others (D1). */
+function upgradeByPath(read: JsonObject, report: Report): JsonObject {
+  const { paths, ...rest } = read;
+  const fresh = (part: JsonObject): JsonObject | null => {
+    const copy = JSON.parse(JSON.stringify({ ...rest, ...part, swagger: '2.0' })) as JsonObject;
+    prepareCollections(copy);
+    return tryUpgrade(copy);
+  };
+  const root = fresh({ paths: {} }) ?? { openapi: '3.0.4' };
+  const upgraded: JsonObject = {};
+  for (const [path, item] of entriesOf(paths)) {
+    const part: JsonObject = {};
+    setMember(part, path, item);
+    const one = member(member(fresh({ paths: part }) ?? undefined, 'paths'), path);
+    if (one !== undefined) setMember(upgraded, path, one);
+    else
+      report.error(
+        'upgrade-failed',
+        pointerTo('/paths', path),
+        `The path ${path} is too malformed to be upgraded from Swagger 2.0.`,
+      );
+  }
+  return { ...root, paths: upgraded };
+}
+
+/** States the defaults that the upgrader would lose: `tsv` anywhere, `csv` in forms. */
+function prepareCollections(root: JsonObject): void {
+  const lists = [Object.values(isObject(root['parameters']) ? root['parameters'] : {})];
+  for (const [, item] of entriesOf(root['paths'])) {
+    lists.push([...listMember(item, 'parameters')]);
+    for (const method of pathMethods) lists.push([...listMember(member(item, method), 'parameters')]);
+  }
+  for (const parameter of lists.flat()) {
+    if (!isObject(parameter) || parameter['type'] !== 'array') continue;
+    if (parameter['in'] === 'formData') parameter['collectionFormat'] ??= 'csv';
+    else if (parameter['collectionFormat'] === 'tsv')
+      Object.assign(parameter, { style: 'tabDelimited', explode: false });
+  }
+}

@@ -1,0 +1,118 @@
+// `allOf` written out as one schema, as far as one schema can say it (`openapi.md` S4).
+import type { Json, JsonObject } from '../openai/chat.ts';
+import type { Schema } from './schema.ts';
+import { entriesOf, isObject, member, setMember } from './value.ts';
+
+/** Called for what cannot be said in one schema; the validator still knows it. */
+export type OnConflict = (keyword: string) => void;
+
+const tightest: Readonly<Record<string, (a: number, b: number) => number>> = {
+  minimum: Math.max,
+  exclusiveMinimum: Math.max,
+  minLength: Math.max,
+  minItems: Math.max,
+  minProperties: Math.max,
+  maximum: Math.min,
+  exclusiveMaximum: Math.min,
+  maxLength: Math.min,
+  maxItems: Math.min,
+  maxProperties: Math.min,
+};
+
+const annotations = new Set([
+  'title',
+  'description',
+  'default',
+  'example',
+  'examples',
+  'deprecated',
+  'writeOnly',
+]);
+
+/**
+ * The schema without `allOf` at its top: properties joined, `required` united, bounds tightened; what stands beside
+ * `allOf` wins over its members. A property that several members describe gets an `allOf` of its own, merged when it
+ * is looked at.
+ */
+export function mergeAllOf(schema: JsonObject, onConflict: OnConflict = () => {}): JsonObject {
+  const members = schema['allOf'];
+  if (!Array.isArray(members)) return schema;
+  const { allOf: _, ...own } = schema;
+  const merged: JsonObject = {};
+  for (const one of members)
+    if (isObject(one)) mergeInto(merged, mergeAllOf(one, onConflict), false, onConflict);
+  mergeInto(merged, own, true, onConflict);
+  return merged;
+}
+
+function mergeInto(merged: JsonObject, one: JsonObject, wins: boolean, onConflict: OnConflict): void {
+  for (const [keyword, value] of entriesOf(one)) {
+    const present = member(merged, keyword);
+    if (present === undefined) setMember(merged, keyword, value);
+    else if (annotations.has(keyword)) {
+      if (wins) merged[keyword] = value;
+    } else setMember(merged, keyword, join(keyword, present, value, wins, onConflict));
+  }
+}
+
+function join(keyword: string, a: Json, b: Json, wins: boolean, onConflict: OnConflict): Json {
+  if (keyword === 'properties') return joinProperties(a, b);
+  if (keyword === 'required' && Array.isArray(a) && Array.isArray(b)) return [...new Set([...a, ...b])];
+  if (keyword === 'type') return joinTypes(a, b, wins, onConflict);
+  const tighter = tightest[keyword];
+  if (tighter && typeof a === 'number' && typeof b === 'number') return tighter(a, b);
+  if (keyword === 'enum' && Array.isArray(a) && Array.isArray(b)) {
+    const common = a.filter((value) => b.some((other) => JSON.stringify(other) === JSON.stringify(value)));
+    if (common.length > 0) return common;
+  }
+  if (keyword === 'items' && isObject(a) && isObject(b)) return both(a, b);
+  // one member's "no more" does not know the other members' properties
+  if (keyword === 'additionalProperties') return isObject(a) ? a : b;
+  if (JSON.stringify(a) !== JSON.stringify(b)) onConflict(keyword);
+  return wins ? b : a;
+}
+
+function joinProperties(a: Json, b: Json): JsonObject {
+  const properties: JsonObject = {};
+  for (const [name, schema] of entriesOf(a)) setMember(properties, name, schema);
+  for (const [name, schema] of entriesOf(b)) {
+    const present = member(properties, name);
+    setMember(properties, name, isObject(present) && isObject(schema) ? both(present, schema) : schema);
+  }
+  return properties;
+}
+
+function both(a: JsonObject, b: JsonObject): JsonObject {
+  if (JSON.stringify(a) === JSON.stringify(b)) return a;
+  // the later one stands nearer to the reader of the document: its texts win
+  return {
+    allOf: [a],
+    ...b,
+    ...(b['allOf'] !== undefined && { allOf: [a, ...(Array.isArray(b['allOf']) ? b['allOf'] : [])] }),
+  };
+}
+
+function listOf(value: Json): Json[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** The narrower of two types: what both lists have, `integer` rather than `number`. */
+function joinTypes(a: Json, b: Json, wins: boolean, onConflict: OnConflict): Json {
+  const first = listOf(a);
+  const second = listOf(b);
+  const common = first.filter((type) => second.includes(type));
+  if (first.includes('integer') && second.includes('number') && !common.includes('integer'))
+    common.push('integer');
+  if (first.includes('number') && second.includes('integer') && !common.includes('integer'))
+    common.push('integer');
+  if (common.length === 0) {
+    onConflict('type');
+    return wins ? b : a;
+  }
+  return common.length === 1 ? (common[0] ?? a) : common;
+}
+
+/** Whether a schema says that a value may be `null`. */
+export function acceptsNull(schema: Schema): boolean {
+  return isObject(schema) && Array.isArray(schema['type']) && schema['type'].includes('null');
+}

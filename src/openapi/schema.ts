@@ -1,0 +1,206 @@
+// A schema of a document made self-contained: references inlined within bounds, old spellings in their 3.1 form.
+import type { Json, JsonObject } from '../openai/chat.ts';
+import type { ApiDocument } from './document.ts';
+import type { Report } from './diagnostic.ts';
+import type { References } from './reference.ts';
+import { modernise, tagVariant } from './schema-form.ts';
+import { entriesOf, isObject, member, pointerTo, setMember } from './value.ts';
+
+/**
+ * A JSON Schema of an operation: references inlined (cycles and limits cut to `{type:"object"}`), 3.0's `nullable`
+ * and boolean exclusive bounds in their 3.1 form, `readOnly` properties left out because they are never sent,
+ * otherwise complete. What the model sees is derived from it in `function.ts`; what is validated is this.
+ */
+export type Schema = boolean | JsonObject;
+
+/** Reads the schemas of one operation, which share a budget (F7). */
+export interface SchemaReader {
+  /** A value that is absent is the schema `{}`. */
+  read(value: Json | undefined, pointer: string): Schema;
+}
+
+const mostResolutions = 10_000;
+const mostNodes = 20_000;
+/** A chain of schemas may nest deeper than any document does. */
+const deepest = 64;
+
+const schemaMaps = new Set(['patternProperties', 'dependentSchemas']);
+const schemaLists = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
+const singleSchemas = new Set([
+  'additionalProperties',
+  'items',
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'propertyNames',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+]);
+/** Of no use to a validator or a model; definitions are inlined where they are used. */
+const dropped = new Set([
+  '$schema',
+  '$id',
+  '$anchor',
+  '$dynamicAnchor',
+  '$comment',
+  '$defs',
+  'definitions',
+  'xml',
+  'externalDocs',
+]);
+
+interface Place {
+  readonly pointer: string;
+  /** Targets that are being inlined above this place. */
+  readonly path: readonly string[];
+  readonly depth: number;
+}
+
+/** A reader for the schemas of one operation of `document`. */
+export function createSchemaReader(
+  document: ApiDocument,
+  references: References,
+  report: Report,
+): SchemaReader {
+  const strict = document.version === '2.0' || document.version === '3.0';
+  /** Names of `readOnly` properties that were left out, by the schema that had them. */
+  const omitted = new WeakMap<JsonObject, ReadonlySet<string>>();
+  let nodes = 0;
+  let resolutions = 0;
+
+  function cut(pointer: string): Schema {
+    const message = `A schema grows beyond ${mostNodes} nodes, ${mostResolutions} references or ${deepest} levels; the rest is any object.`;
+    report.warning('schema-cut', pointer, message);
+    return { type: 'object' };
+  }
+
+  function readReference(value: JsonObject, reference: string, place: Place): Schema {
+    resolutions += 1;
+    if (resolutions > mostResolutions) return cut(place.pointer);
+    const target = references.find(reference);
+    if (target.kind !== 'found') {
+      const external = target.kind === 'external';
+      const message = external
+        ? `The reference ${reference} leaves the document and is not opened; anything is accepted there.`
+        : `The reference ${reference} leads nowhere; anything is accepted there.`;
+      report.warning(external ? 'ref-external' : 'ref-broken', place.pointer, message);
+      return {};
+    }
+    if (place.path.includes(target.pointer)) {
+      return {
+        type: 'object',
+        description: `${target.pointer.split('/').at(-1) ?? 'the schema'} again, as above`,
+      };
+    }
+    const path = [...place.path, target.pointer];
+    const inlined = read(target.value, { pointer: target.pointer, path, depth: place.depth + 1 });
+    return overlay(inlined, value, place);
+  }
+
+  /** F5: what stands beside a reference overrides its target; in 2.0 and 3.0 only texts may stand there. */
+  function overlay(inlined: Schema, value: JsonObject, place: Place): Schema {
+    const { $ref: _, $dynamicRef: __, ...siblings } = value;
+    const kept = strict ? pickText(siblings) : siblings;
+    if (Object.keys(kept).length === 0 || inlined === false) return inlined;
+    const over = read(kept, { ...place, depth: place.depth + 1 });
+    if (typeof over === 'boolean') return inlined;
+    const both = { ...(inlined === true ? {} : inlined), ...over };
+    if (isObject(inlined)) omitted.set(both, omitted.get(inlined) ?? new Set());
+    return both;
+  }
+
+  function readProperties(value: Json, place: Place, schema: JsonObject): void {
+    const properties: JsonObject = {};
+    const readOnly = new Set<string>();
+    const required = new Set<string>();
+    for (const [name, property] of entriesOf(value)) {
+      const pointer = pointerTo(place.pointer, 'properties', name);
+      if (!isObject(property) && typeof property !== 'boolean') {
+        report.warning('misplaced', pointer, `The property ${name} is no schema and is ignored.`);
+        continue;
+      }
+      const inlined = read(property, { ...place, pointer, depth: place.depth + 1 });
+      if (isObject(inlined) && inlined['readOnly'] === true) {
+        readOnly.add(name);
+        continue;
+      }
+      setMember(properties, name, inlined);
+      if (member(property, 'required') === true) {
+        required.add(name);
+        report.warning(
+          'required-boolean',
+          pointer,
+          `"required: true" on ${name}: list it in "required" of its parent instead.`,
+        );
+      }
+    }
+    schema['properties'] = properties;
+    if (readOnly.size > 0) omitted.set(schema, readOnly);
+    if (required.size > 0) schema['required'] = [...namesIn(schema['required']), ...required];
+  }
+
+  /** A property that is left out cannot be required, wherever an `allOf` says so. */
+  function forget(schema: JsonObject): void {
+    const members = Array.isArray(schema['allOf']) ? schema['allOf'].filter(isObject) : [];
+    const names = new Set(omitted.get(schema));
+    for (const one of members) for (const name of omitted.get(one) ?? []) names.add(name);
+    if (names.size === 0) return;
+    omitted.set(schema, names);
+    for (const one of [schema, ...members]) {
+      if (!Array.isArray(one['required'])) continue;
+      one['required'] = one['required'].filter((name) => typeof name !== 'string' || !names.has(name));
+    }
+  }
+
+  function readMember(name: string, value: Json, whole: JsonObject, place: Place, schema: JsonObject): void {
+    const below = (pointer: string): Place => ({ ...place, pointer, depth: place.depth + 1 });
+    if (schemaMaps.has(name)) {
+      const map: JsonObject = {};
+      for (const [key, one] of entriesOf(value))
+        setMember(map, key, read(one, below(pointerTo(place.pointer, name, key))));
+      schema[name] = map;
+    } else if (schemaLists.has(name)) {
+      if (!Array.isArray(value)) return;
+      schema[name] = value.map((one, index) => {
+        const variant = read(one, below(pointerTo(place.pointer, name, index)));
+        return name === 'allOf' ? variant : tagVariant(variant, one, member(whole, 'discriminator'));
+      });
+    } else if (name === 'items' && Array.isArray(value)) {
+      readMember('prefixItems', value, whole, place, schema);
+    } else if (singleSchemas.has(name)) {
+      if (isObject(value) || typeof value === 'boolean')
+        schema[name] = read(value, below(pointerTo(place.pointer, name)));
+    } else if (!dropped.has(name) && !name.startsWith('x-')) setMember(schema, name, value);
+  }
+
+  function read(value: Json | undefined, place: Place): Schema {
+    if (typeof value === 'boolean') return value;
+    if (!isObject(value)) return {};
+    nodes += 1;
+    if (nodes > mostNodes || place.depth > deepest) return cut(place.pointer);
+    const reference = member(value, '$ref') ?? member(value, '$dynamicRef');
+    if (typeof reference === 'string') return readReference(value, reference, place);
+    const schema: JsonObject = {};
+    // properties last: a list `required` beside them is read by then
+    for (const [name, one] of entriesOf(value))
+      if (name !== 'properties') readMember(name, one, value, place, schema);
+    const properties = member(value, 'properties');
+    if (isObject(properties)) readProperties(properties, place, schema);
+    forget(schema);
+    return modernise(schema, (code, message) => report.warning(code, place.pointer, message));
+  }
+
+  return {
+    read: (value, pointer) => read(value, { pointer, path: [pointer], depth: 0 }),
+  };
+}
+
+function pickText(siblings: JsonObject): JsonObject {
+  return typeof siblings['description'] === 'string' ? { description: siblings['description'] } : {};
+}
+
+function namesIn(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
+}
