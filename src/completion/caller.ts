@@ -94,7 +94,7 @@ function unknownFunction(name: string): ToolResult {
 function repeated(result: ToolResult): ToolResult {
   const note =
     'This is the result of an identical earlier call, which was not repeated. Answer now, or call differently.';
-  return { content: `${result.content}\n\n${note}` };
+  return { content: `${result.content}\n\n${note}`, ...(result.badArguments && { badArguments: true }) };
 }
 
 /** Lets at most `width` through at the same time, in order. */

@@ -200,9 +200,7 @@ function tracedCalls({ trace, reports }: Run): JsonObject {
 
 /** M5: a truncated or filtered step, or a refusal, ends the run: its calls are never executed. */
 function wasCut({ finishReason, message }: StepChoice): boolean {
-  return (
-    finishReason === 'length' || finishReason === 'content_filter' || typeof message['refusal'] === 'string'
-  );
+  return finishReason === 'length' || finishReason === 'content_filter' || Boolean(message['refusal']);
 }
 
 /** M5: what the client reads; unknown words become `stop`. */

@@ -150,7 +150,7 @@ function createChoice(index: number, options: StepOptions) {
       const live = visibleParts(parts, logprobs);
       const fragments = [
         ...(tool_calls ?? []),
-        ...(isJsonObject(function_call) ? [{ function: function_call }] : []),
+        ...(isJsonObject(function_call) && !isEmptyCall(function_call) ? [{ function: function_call }] : []),
       ];
       const calls = assembler.add(fragments.filter(isJsonObject));
       // A6: some servers send late deltas; the finish chunk is ours and last.
@@ -172,6 +172,11 @@ function createChoice(index: number, options: StepOptions) {
       return { visible: visible.length > 0 ? [{ index, delta: { tool_calls: visible } }] : [], end };
     },
   };
+}
+
+/** A8: some servers send an empty `function_call` in every message. */
+function isEmptyCall({ name, arguments: input }: JsonObject): boolean {
+  return !name && !input;
 }
 
 function isBlank(character: string | undefined): boolean {

@@ -88,7 +88,7 @@ export function createToolCallAssembler(options: AssemblerOptions): ToolCallAsse
     const { id, index: _index, type: _type, function: called, custom, ...extra } = fragment;
     if (id && call.upstreamId === '') call.upstreamId = id;
     Object.assign(call.extra, extra);
-    const body = isJsonObject(custom) ? custom : (called ?? {});
+    const body = (call.custom ? custom : called) ?? {};
     const { name: _name, arguments: input, input: customInput, ...functionExtra } = body as JsonObject;
     Object.assign(call.functionExtra, functionExtra);
     if (call.input === '' && call.owner === null && name !== call.name) call.name += name;
@@ -156,7 +156,7 @@ function findCall(
 function openCall(fragment: ToolCallDelta): OpenCall {
   return {
     upstreamIndex: fragment.index,
-    custom: fragment.type === 'custom' || isJsonObject(fragment['custom']),
+    custom: isCustom(fragment),
     upstreamId: '',
     id: '',
     name: '',
@@ -177,9 +177,14 @@ function wireCall(call: OpenCall, input: string): ToolCall {
   return { ...call.extra, id: call.id, type: call.custom ? 'custom' : 'function', ...body } as ToolCall;
 }
 
+/** Some servers send an empty `custom` beside every `function`, and the other way round. */
+function isCustom({ type, function: called, custom }: ToolCallDelta): boolean {
+  return isJsonObject(custom) && (type === 'custom' || !called?.name);
+}
+
 function nameOf(fragment: ToolCallDelta): string {
   const custom = fragment['custom'];
-  const name = isJsonObject(custom) ? custom['name'] : fragment.function?.name;
+  const name = isCustom(fragment) && isJsonObject(custom) ? custom['name'] : fragment.function?.name;
   return typeof name === 'string' ? name : '';
 }
 

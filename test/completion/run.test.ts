@@ -306,3 +306,35 @@ test('E2, E10: Azure opens with a chunk without id; it goes on under the id of t
   assert.deepEqual(chunks[0]?.['prompt_filter_results'], [1]);
   assert.equal(chunks[0]?.id, 'chatcmpl-stream');
 });
+
+test('A8, M5: empty refusal, function_call and custom beside a call are nothing', async () => {
+  const nothing = { refusal: '', function_call: { name: '', arguments: '' } };
+  const odd = { ...call('c1', 'todo__add', { a: 1 }), custom: { name: '', input: '' } };
+  const { completion, calls } = await play({
+    functions: { todo__add: '{"ok":true}' },
+    steps: [
+      answer({ content: '', ...nothing, tool_calls: [odd] }, ''),
+      answer({ content: 'done', ...nothing }, ''),
+    ],
+  });
+  assert.deepEqual(
+    calls.map((made) => made.function.name),
+    ['todo__add'],
+  );
+  assert.equal(completion.choices[0]?.message.content, 'done');
+  assert.equal(completion.choices[0]?.finish_reason, 'stop');
+});
+
+test('A7, M12: repeated bad arguments count each time', async () => {
+  const steps = Array.from({ length: 4 }, (_, at) =>
+    answer({
+      tool_calls: [{ ...call(`c${at}`, 'todo__add', {}), function: { name: 'todo__add', arguments: 'x' } }],
+    }),
+  );
+  const { requests } = await play({
+    functions: { todo__add: async () => ({ content: 'bad', badArguments: true }) },
+    steps,
+  });
+  assert.equal(requests.length, 4);
+  assert.equal(requests[3]?.['tool_choice'], 'none');
+});
