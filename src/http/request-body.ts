@@ -23,11 +23,10 @@ export function checkContentType(headers: Readonly<Record<string, string | strin
 export function readChatRequest(bytes: Uint8Array): ChatRequest {
   const text = decode(bytes);
   checkDepth(text);
-  const value = parseJson(text);
+  const value = readAs(() => parse(text) as Json);
   if (!isJsonObject(value)) throw gatewayError('invalid_json', ['it is not an object']);
-  const request = parseRequest(text);
   checkTypes(value);
-  return request;
+  return readAs(() => parseRequest(text));
 }
 
 function decode(bytes: Uint8Array): string {
@@ -38,9 +37,10 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string): Json {
+/** Reads text; what the reader says against it is the client's to know. */
+function readAs<T>(read: () => T): T {
   try {
-    return parse(text) as Json;
+    return read();
   } catch (error) {
     const message = error instanceof Error ? error.message : 'it cannot be parsed';
     throw gatewayError('invalid_json', [message.slice(0, 200)], { cause: error });

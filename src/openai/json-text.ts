@@ -43,8 +43,9 @@ function skipValue(text: string, at: number): number {
 }
 
 /**
- * The members of a JSON object as text, in order. Names are unescaped; of a name that stands twice the last value
- * counts, as with `JSON.parse`. The text must be valid JSON with an object at its root, else the result is undefined.
+ * The members of a JSON object as text, in order. Names are unescaped. The text must be valid JSON with an object at
+ * its root, else the result is undefined. Throws `SyntaxError` on a name that stands twice: two readers could take
+ * two different values for it (`security.md` W3).
  */
 export function splitMembers(text: string): Map<string, string> {
   const members = new Map<string, string>();
@@ -52,6 +53,7 @@ export function splitMembers(text: string): Map<string, string> {
   while (text.charCodeAt(at) === quote) {
     const nameEnd = skipString(text, at);
     const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    if (members.has(name)) throw new SyntaxError(`the member ${JSON.stringify(name)} stands twice`);
     const start = skipBlank(text, skipBlank(text, nameEnd) + 1);
     const end = skipValue(text, start);
     members.set(name, text.slice(start, end));

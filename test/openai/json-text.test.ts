@@ -38,13 +38,17 @@ test('Q4: numbers keep their spelling and members their order', () => {
   assert.equal(joinMembers(splitMembers(text)), text);
 });
 
-test('Q4: an escaped name is the name, and of two equal names the last value counts', () => {
-  const members = splitMembers('{"mod\\u0065l":1,"x":"\\\\\\"}","x":[{"a":"]"}]}');
+test('Q4: an escaped name is the name', () => {
+  const members = splitMembers('{"mod\\u0065l":1,"x":[{"a":"]"},"\\\\\\"}"]}');
   assert.deepEqual(
     [...members],
     [
       ['model', '1'],
-      ['x', '[{"a":"]"}]'],
+      ['x', '[{"a":"]"},"\\\\\\"}"]'],
     ],
   );
+});
+
+test('W3: a name that stands twice is refused, however it is written', () => {
+  assert.throws(() => splitMembers('{"model":1,"mod\\u0065l":2}'), /"model" stands twice/);
 });
