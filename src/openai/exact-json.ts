@@ -1,4 +1,4 @@
-// JSON whose numbers keep their spelling where a JavaScript number would change it.
+// JSON whose numbers keep the spelling that a JavaScript number would lose.
 import type { Json, JsonObject } from './chat.ts';
 
 /** A number as it was written. `JSON.stringify` writes it as it stands; everything else sees an object. */
@@ -57,4 +57,27 @@ export function nesting(text: string): number {
     } else if (code === 0x7d || code === 0x5d) depth -= 1;
   }
   return deepest;
+}
+
+/** The index behind the string whose opening quote is at `at`. */
+function stringEnd(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes += 1;
+    if (slashes % 2 === 0) return end + 1;
+  }
+  return text.length;
+}
+
+/** A valid JSON text without the blanks between its tokens, otherwise character for character. */
+export function minifyJson(text: string): string {
+  let compact = '';
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at);
+    compact += text.slice(at, quote < 0 ? undefined : quote).replaceAll(/[\t\n\r ]+/g, '');
+    if (quote < 0) break;
+    at = stringEnd(text, quote);
+    compact += text.slice(quote, at);
+  }
+  return compact;
 }
