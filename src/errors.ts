@@ -168,3 +168,27 @@ export interface ErrorEnvelope {
 export function errorEnvelope(error: GatewayError): ErrorEnvelope {
   return { error: { message: error.message, type: error.type, param: error.param, code: error.wireCode } };
 }
+
+/** The body of an error answer that is not ours: an object with an object `error`, whatever else it holds. */
+export interface ForeignEnvelope {
+  readonly error: object;
+  readonly [name: string]: unknown;
+}
+
+/**
+ * The upstream's own error answer, passed on with its status and body (`wire.md` F3, F4). Known secrets are taken
+ * out of the body; `headers` are those that a client may see (F6).
+ */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError';
+  readonly statusCode: number;
+  readonly body: ForeignEnvelope;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(statusCode: number, body: ForeignEnvelope, headers: Readonly<Record<string, string>> = {}) {
+    super(`the upstream answered ${statusCode}`);
+    this.statusCode = statusCode;
+    this.body = body;
+    this.headers = headers;
+  }
+}

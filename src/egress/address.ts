@@ -20,7 +20,9 @@ const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
 /** Reads a literal exactly as a socket would dial it; `null` for names, zone ids and whatever else (E3). */
 export function readAddress(text: string): Address | null {
   // net.isIP decides for the socket; ipaddr.js alone would also read 127.1 and 0x7f.1, which the resolver gets.
-  return isIP(text) === 0 || text.includes('%') ? null : ipaddr.process(text);
+  if (isIP(text) === 0 || text.includes('%')) return null;
+  // The URL's form has no dots: ipaddr.js reads ::8.8.8.8 as the mapped ::ffff:8.8.8.8, which is another address.
+  return ipaddr.process(isIP(text) === 6 ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text);
 }
 
 /** Whether the address belongs to the public Internet (E3). */

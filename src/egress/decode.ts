@@ -1,5 +1,5 @@
 // Decodes compressed answers and counts what comes out: 200 KB of gzip can be 200 MB (N4, E9).
-import { Readable, pipeline, type Transform } from 'node:stream';
+import { Transform, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
 
@@ -26,33 +26,28 @@ export function decoderOf(request: EgressRequest, headers: EgressAnswer['headers
 
 /** The decoded body. It fails with {@link EgressError} when it grows over the limit or is no such encoding. */
 export function decodeAnswer(body: Readable, decoder: Transform, request: EgressRequest): Readable {
-  const decoded = Readable.from(decode(body, decoder, request), { objectMode: false });
-  decoded.on('error', () => undefined);
-  decoded.once('close', () => body.destroy());
-  return decoded;
-}
-
-async function* decode(body: Readable, decoder: Transform, request: EgressRequest): AsyncGenerator<Buffer> {
   const { maxBytes } = request.limits;
   let seen = 0;
-  pipeline(body, decoder, () => undefined); // what goes wrong shows in the decoder
-  try {
-    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+  const decoded = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
-      if (seen > maxBytes) {
-        const message = `The decoded answer of ${request.origin} is larger than ${maxBytes} bytes.`;
-        throw new EgressError('too_large', message);
-      }
-      yield chunk;
-    }
-  } catch (error) {
-    throw error instanceof Error && 'code' in error ? nameDecodeFailure(request, error) : error;
-  }
+      const message = `The decoded answer of ${request.origin} is larger than ${maxBytes} bytes.`;
+      if (seen > maxBytes) done(new EgressError('too_large', message));
+      else done(null, chunk);
+    },
+  });
+  body.on('error', (error) => decoded.destroy(error));
+  decoder.on('error', (error) => decoded.destroy(nameFailure(request, error)));
+  decoded.on('error', () => undefined);
+  decoded.on('close', () => {
+    decoder.destroy();
+    body.destroy();
+  });
+  return body.pipe(decoder).pipe(decoded);
 }
 
-function nameDecodeFailure(request: EgressRequest, error: Error & { code: unknown }): EgressError {
+function nameFailure(request: EgressRequest, error: Error & { code?: unknown }): EgressError {
   const failure = error.code === 'Z_BUF_ERROR' ? 'truncated' : 'bad_encoding';
-  return new EgressError(failure, `The answer of ${request.origin} cannot be decoded: ${error.message}.`, {
-    cause: error,
-  });
+  const message = `The answer of ${request.origin} cannot be decoded: ${error.message}.`;
+  return new EgressError(failure, message, { cause: error });
 }

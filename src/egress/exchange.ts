@@ -1,6 +1,6 @@
 // One outgoing request from its dispatch to the last byte of its answer: deadlines, limits, the names of failures.
 import { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import { decodeAnswer, decoderOf } from './decode.ts';
 import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
 
@@ -183,9 +183,8 @@ function abandoned(): EgressError {
 }
 
 const cutCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']);
-const shortCodes = new Set(['UND_ERR_RES_CONTENT_LENGTH_MISMATCH']);
 
-/** Names what undici or the socket reports by its code; an error that is none of the network's is left alone. */
+/** Names what undici or the socket reports; an error that is none of the network's is left alone. */
 function nameFailure(
   request: EgressRequest,
   error: Error & { code?: unknown },
@@ -194,15 +193,16 @@ function nameFailure(
   if (error instanceof EgressError) return error;
   const code = typeof error.code === 'string' ? error.code : '';
   const message = `${request.origin}: ${error.message}`;
-  if (shortCodes.has(code)) return new EgressError('truncated', message, { cause: error });
-  if (cutCodes.has(code)) {
-    return new EgressError(began ? 'truncated' : 'reset', message, { cause: error, reusedSocket });
+  const details = { cause: error, reusedSocket };
+  const short = error instanceof errors.ResponseContentLengthMismatchError && began;
+  if (short || cutCodes.has(code)) return new EgressError(began ? 'truncated' : 'reset', message, details);
+  if (error instanceof errors.ResponseContentLengthMismatchError)
+    return new EgressError('bad_answer', message, details);
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+    return new EgressError('bad_answer', message, details);
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new EgressError('bad_answer', message, { cause: error });
-  }
-  if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
-    return new EgressError('unreachable', `${request.origin}: egress is closed.`, { cause: error });
+  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) {
+    return new EgressError('unreachable', `${request.origin}: egress is closed.`, details);
   }
   return error;
 }

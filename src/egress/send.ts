@@ -60,21 +60,19 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     signal.throwIfAborted();
     const target = parseTarget(request.origin);
     rules.admitHost(target);
-    const exchange = new Exchange(request, signal);
-    agent.dispatch(
-      {
-        origin: target.origin,
-        path: checkedPath(request.path),
-        method: request.method,
-        headers: {
-          ...checkedHeaders(request.headers),
-          'accept-encoding': 'identity',
-          'x-plugin-gateway': instance,
-        },
-        body: request.body ?? null,
+    const dispatched = {
+      origin: target.origin,
+      path: checkedPath(request.path),
+      method: request.method,
+      headers: {
+        ...checkedHeaders(request.headers),
+        'accept-encoding': 'identity',
+        'x-plugin-gateway': instance,
       },
-      exchange,
-    );
+      body: request.body ?? null,
+    };
+    const exchange = new Exchange(request, signal);
+    agent.dispatch(dispatched, exchange);
     return exchange.answer;
   };
   return { send, close: () => agent.destroy(new EgressError('unreachable', 'Egress is closed.')) };
