@@ -2,8 +2,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import type { EgressAnswer, EgressRequest } from '../egress/egress.ts';
-import { EgressError } from '../egress/egress.ts';
+import { EgressError, type SendDocument } from '../egress/egress.ts';
 
 /** Where one text is. */
 export type Location =
@@ -20,17 +19,10 @@ export interface SourceBytes {
   readonly etag: string | null;
 }
 
-/** Sends a request for a manifest or document; `url` is where the answer came from after redirects. */
-export type SendDocument = (
-  request: EgressRequest,
-  signal: AbortSignal,
-) => Promise<EgressAnswer & { readonly url?: string }>;
-
 /** Why a text cannot be read: a diagnostic in the making. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
-  /** `unreachable`, `not-a-document`, `path` or `too-large`. */
-  readonly reason: 'unreachable' | 'not-a-document' | 'path' | 'too-large';
+  readonly reason: 'unreachable' | 'not-a-document' | 'path' | 'limit';
 
   constructor(reason: SourceError['reason'], message: string, cause?: unknown) {
     super(message, cause === undefined ? {} : { cause });
@@ -183,16 +175,13 @@ export async function fetchSource(url: string, options: FetchOptions): Promise<S
     if (answer.status === 304 && options.etag) return null;
     if (answer.status < 200 || answer.status > 299) throw badStatus(url, answer.status, bytes);
     const etag = answer.headers['etag'];
-    return { bytes, url: answer.url ?? url, etag: typeof etag === 'string' ? etag : null };
+    return { bytes, url: answer.url, etag: typeof etag === 'string' ? etag : null };
   } catch (error) {
     if (error instanceof SourceError) throw error;
     if (error instanceof EgressError && error.failure === 'too_large') throw tooLarge(url, maxBytes);
-    const reason = signal.aborted
-      ? 'it did not arrive in time.'
-      : error instanceof Error
-        ? error.message
-        : String(error);
-    throw new SourceError('unreachable', `${url} cannot be fetched: ${reason}`, error);
+    const late = 'It did not arrive in time.';
+    const reason = signal.aborted ? late : error instanceof Error ? error.message : String(error);
+    throw new SourceError('unreachable', `${url} cannot be fetched. ${reason}`, error);
   }
 }
 
@@ -217,5 +206,5 @@ function noFile(file: string): SourceError {
 }
 
 function tooLarge(source: string, maxBytes: number): SourceError {
-  return new SourceError('too-large', `${source} is larger than ${maxBytes} bytes.`);
+  return new SourceError('limit', `${source} is larger than ${maxBytes} bytes.`);
 }
