@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly includeUsage: boolean;
   /** What of the plugin calls the answer carries (`x-plugin-trace`). */
   readonly trace: 'none' | 'summary' | 'full';
+  /** Hears of each finished step, and what it counted. */
+  readonly onStep: (usage: Usage | null) => void;
   /** Unix seconds. */
   readonly created: number;
   /** That many random alphanumerics. */
@@ -117,6 +119,7 @@ async function* ask(
 ): AsyncGenerator<Chunk, StepOutcome, undefined> {
   const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, choice });
   run.spent.steps += 1;
+  run.onStep(outcome.usage);
   run.usage = addUsage(run.usage, outcome.usage);
   if (run.tokensLeft !== null) {
     run.tokensLeft -= completionTokens(outcome.usage) ?? Math.ceil(outcome.characters / 3);

@@ -31,7 +31,7 @@ export interface UpstreamContext {
 /** An answer that goes through as it is. */
 export interface PlainAnswer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -251,15 +251,15 @@ function startRun(
   const { injected, upstream, context, tools, consumer, client, legacy } = exchange;
   const lastText = lastMessageText(client);
   const place = readElements(client, 'messages').length;
-  const doors = recorder.doors({
+  const doors: Doors = {
     ask: upstream.ask(context),
     owns: (name) => injected.names.has(name),
-    call: tools.call,
+    call: recorder.call(tools.call),
     park: async (part) => {
       const kept = legacy ? legacyPart(part, place, lastText) : part;
       await options.parked.put(consumer.partition, kept.visible, kept);
     },
-  });
+  };
   const chunks = run(injected.request, doors, {
     ...signals,
     budget: { ...options.budget, ...fixedLimits },
@@ -267,6 +267,7 @@ function startRun(
     lastText,
     includeUsage,
     trace: traceOf(exchange.request),
+    onStep: recorder.onStep,
     created: Math.floor(Date.now() / 1000),
     newId,
   });

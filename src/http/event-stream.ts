@@ -1,9 +1,8 @@
 // A run as an event stream: one flush per event, comments while nothing flows, late failures as error events.
 import { Readable } from 'node:stream';
-import { errorEnvelope } from '../errors.ts';
 import type { Chunk } from '../openai/chat.ts';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
-import { toGatewayError } from './server.ts';
+import { wireError } from './server.ts';
 
 /** Headers of every stream (`wire.md` E13). */
 export const streamHeaders = {
@@ -51,7 +50,7 @@ async function* events(
     yield doneEvent;
   } catch (error) {
     options.onFailure(error);
-    yield encodeEvent(JSON.stringify(errorEnvelope(toGatewayError(error, options.requestId))));
+    yield encodeEvent(JSON.stringify(wireError(error, options.requestId).body));
   } finally {
     // A reader that stopped early: the run ends too. It is aborted by its signal, so nothing has to be awaited.
     chunks.return().catch(() => undefined);

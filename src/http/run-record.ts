@@ -1,7 +1,7 @@
-// Watches a run through its doors and its chunks, and writes its one audit record, however it ends.
-import type { Doors } from '../completion/run.ts';
-import { isGatewayError } from '../errors.ts';
-import type { Chunk } from '../openai/chat.ts';
+// Watches a run, and writes its one audit record, however it ends.
+import type { Doors, RunOptions } from '../completion/run.ts';
+import { isGatewayError, UpstreamError } from '../errors.ts';
+import type { Chunk, Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
 
 export interface RunFacts {
@@ -13,8 +13,9 @@ export interface RunFacts {
 }
 
 export interface RunRecorder {
-  /** The doors, counted. */
-  readonly doors: (doors: Doors) => Doors;
+  /** The door to the plugins, watched. */
+  readonly call: (call: Doors['call']) => Doors['call'];
+  readonly onStep: RunOptions['onStep'];
   /** The chunks, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
   readonly chunks: (
     chunks: AsyncGenerator<Chunk, void, undefined>,
@@ -30,12 +31,8 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   let steps = 0;
   let pluginCalls = 0;
   let sideEffect = false;
-  let usage: Chunk['usage'] = null;
-
-  function tokens(name: string): number {
-    const count = usage?.[name];
-    return typeof count === 'number' ? count : 0;
-  }
+  let promptTokens = 0;
+  let completionTokens = 0;
 
   function write(status: number, error: string | null): void {
     audit.run({
@@ -44,8 +41,8 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
       error,
       steps,
       pluginCalls,
-      promptTokens: tokens('prompt_tokens'),
-      completionTokens: tokens('completion_tokens'),
+      promptTokens,
+      completionTokens,
       milliseconds: performance.now() - begun,
     });
   }
@@ -53,34 +50,39 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   return {
     pluginCalls: () => pluginCalls,
     hadSideEffect: () => sideEffect,
-    doors: (doors) => ({
-      ...doors,
-      ask(request, signal) {
-        steps += 1;
-        return doors.ask(request, signal);
-      },
-      async call(toolCall, signal) {
-        const result = await doors.call(toolCall, signal);
-        if (result.call) pluginCalls += 1;
-        sideEffect ||= result.sideEffect === true;
-        return result;
-      },
-    }),
+    onStep(usage) {
+      steps += 1;
+      promptTokens += count(usage, 'prompt_tokens');
+      completionTokens += count(usage, 'completion_tokens');
+    },
+    call: (call) => async (toolCall, signal) => {
+      const result = await call(toolCall, signal);
+      if (result.call) pluginCalls += 1;
+      sideEffect ||= result.sideEffect === true;
+      return result;
+    },
     async *chunks(chunks, signal) {
       let outcome: [status: number, error: string | null] = [499, 'client_closed_request'];
       try {
-        for await (const chunk of chunks) {
-          usage = chunk.usage ?? usage;
-          yield chunk;
-        }
+        yield* chunks;
         outcome = [200, null];
       } catch (error) {
         const shown: unknown = signal.aborted ? signal.reason : error;
-        outcome = isGatewayError(shown) ? [shown.statusCode, shown.wireCode] : [500, 'internal_error'];
+        outcome = outcomeOf(shown);
         throw shown;
       } finally {
         write(...outcome);
       }
     },
   };
+}
+
+function count(usage: Usage | null, name: string): number {
+  const tokens = usage?.[name];
+  return typeof tokens === 'number' && Number.isFinite(tokens) ? tokens : 0;
+}
+
+function outcomeOf(error: unknown): [status: number, code: string] {
+  if (error instanceof UpstreamError) return [error.statusCode, 'upstream_error'];
+  return isGatewayError(error) ? [error.statusCode, error.wireCode] : [500, 'internal_error'];
 }

@@ -7,7 +7,15 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { errorEnvelope, gatewayError, isGatewayError, type GatewayError } from '../errors.ts';
+import {
+  errorEnvelope,
+  gatewayError,
+  isGatewayError,
+  UpstreamError,
+  type ErrorEnvelope,
+  type ForeignEnvelope,
+  type GatewayError,
+} from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Body of an interpreted request, in bytes (`wire.md` K8). */
@@ -24,8 +32,15 @@ export interface ServerOptions {
   readonly hosts: ReadonlySet<string> | null;
 }
 
+/** A server, and how many requests it is answering. */
+export interface OpenServer {
+  readonly server: FastifyInstance;
+  readonly running: () => number;
+}
+
 /** Creates the server; it does not listen yet. Routes are registered by others. */
-export function createServer(options: ServerOptions): FastifyInstance {
+export function createServer(options: ServerOptions): OpenServer {
+  let running = 0;
   const server = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
@@ -41,6 +56,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
   });
   server.addHook('onRequest', async (request, reply) => {
+    running += 1;
+    reply.raw.once('close', () => (running -= 1));
     reply.header('x-request-id', request.id);
     refuseAmbiguous(request);
     if (request.headers['x-plugin-gateway'] === options.instance) throw gatewayError('loop_detected');
@@ -52,7 +69,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   server.setNotFoundHandler((request, reply) => {
     throw unknownRoute(server, request, reply);
   });
-  return server;
+  return { server, running: () => running };
 }
 
 /** W3, F-C23, F-C24, F-C30, H10: requests that two readers could understand in two ways. */
@@ -113,17 +130,36 @@ export function sendError(
   reply: FastifyReply,
   log: Log,
 ): FastifyReply {
-  const shown = toGatewayError(error, request.id);
-  if (shown.wireCode === 'internal_error') log.error('request failed', { requestId: request.id, error });
+  const { status, headers, body, unexpected } = wireError(error, request.id);
+  if (unexpected) log.error('request failed', { requestId: request.id, error });
   return reply
-    .code(shown.statusCode)
-    .headers({ ...shown.headers })
+    .code(status)
+    .headers({ ...headers })
     .header('content-type', 'application/json; charset=utf-8')
-    .send(JSON.stringify(errorEnvelope(shown)));
+    .send(JSON.stringify(body));
 }
 
-/** The error that a client may see for whatever was thrown. */
-export function toGatewayError(error: unknown, requestId: string): GatewayError {
+/** An error as a client reads it. */
+export interface WireError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: ErrorEnvelope | ForeignEnvelope;
+  /** It is a fault of ours: the log has to tell what happened. */
+  readonly unexpected: boolean;
+}
+
+/** What a client may see of whatever was thrown: an upstream's own words (F3), or a row of the table. */
+export function wireError(error: unknown, requestId: string): WireError {
+  if (error instanceof UpstreamError) {
+    return { status: error.statusCode, headers: error.headers, body: error.body, unexpected: false };
+  }
+  const shown = toGatewayError(error, requestId);
+  const unexpected = shown.wireCode === 'internal_error';
+  return { status: shown.statusCode, headers: shown.headers, body: errorEnvelope(shown), unexpected };
+}
+
+/** The row of the table for whatever was thrown. */
+function toGatewayError(error: unknown, requestId: string): GatewayError {
   if (isGatewayError(error)) return error;
   const code = error instanceof Error && 'code' in error ? error.code : '';
   switch (code) {

@@ -27,7 +27,6 @@ const annotations = new Set([
   'examples',
   'deprecated',
   'writeOnly',
-  'discriminator',
 ]);
 
 /**

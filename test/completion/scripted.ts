@@ -89,6 +89,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         lastText: 'hi',
         includeUsage: true,
         trace: 'none',
+        onStep: () => undefined,
         created: 1,
         newId: (length) => String((ids += 1)).padStart(length, '0'),
         ...options,
