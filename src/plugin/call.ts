@@ -1,0 +1,197 @@
+// One plugin call: arguments, request, answer, result. Whatever fails becomes a result that the model reads.
+import type { PluginSettings } from '../config/schema.ts';
+import type { Send } from '../egress/egress.ts';
+import type { Json, ToolResult } from '../openai/chat.ts';
+import type { Audit } from '../telemetry/audit.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createArgumentReader } from './arguments.ts';
+import { exchange } from './exchange.ts';
+import type { PluginFunction } from './function.ts';
+import { buildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
+import { errorResult, shapeResult } from './result.ts';
+import { settleCredential } from './settled.ts';
+import type { Plugin } from './snapshot.ts';
+
+/** Performs one call. Rejects only with the signal's reason, when the run is over. */
+export type CallPlugin = (
+  fn: PluginFunction,
+  plugin: Plugin,
+  argumentsText: string,
+  context: CallContext,
+) => Promise<ToolResult>;
+
+export interface CallContext {
+  readonly consumer: { readonly name: string };
+  readonly signal: AbortSignal;
+}
+
+export interface PluginCallOptions {
+  /** The way out of one plugin, with what it alone may reach. */
+  readonly send: (plugin: string, allow: readonly string[]) => Send;
+  readonly settings: Readonly<Record<string, PluginSettings>>;
+  /** Characters of one result (`budget.resultCharacters`). */
+  readonly resultCharacters: number;
+  /** What no result may show besides the plugin's own credential (S5). A few: they are looked for in every result. */
+  readonly secrets: readonly string[];
+  readonly userAgent: string;
+  readonly audit: Audit;
+  readonly log: Log;
+}
+
+/** What a call came to. `status`: the plugin's, or the error code of a call without an answer. */
+interface Outcome {
+  readonly content: string;
+  readonly status: number | string;
+  readonly bytes: number;
+}
+
+/** One call while it is performed. */
+interface Call {
+  readonly fn: PluginFunction;
+  readonly plugin: Plugin;
+  readonly settings: PluginSettings | undefined;
+  readonly consumer: string;
+  readonly options: PluginCallOptions;
+}
+
+const defaultTimeout = '45s';
+
+/** Methods after which a repeated run does no harm (`wire.md` T1). */
+const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Makes the function that performs plugin calls. */
+export function createPluginCall(options: PluginCallOptions): CallPlugin {
+  const readArguments = createArgumentReader();
+
+  return async (fn, plugin, argumentsText, { consumer, signal }) => {
+    signal.throwIfAborted();
+    const started = performance.now();
+    const settings = Object.hasOwn(options.settings, plugin.name) ? options.settings[plugin.name] : undefined;
+    const call: Call = { fn, plugin, settings, consumer: consumer.name, options };
+    const read = readArguments(fn, argumentsText);
+    const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
+    const built = 'values' in read ? build(call, read.values) : read;
+    const finish = (outcome: Outcome, request: PluginRequest | null) =>
+      conclude(call, given, outcome, request, performance.now() - started);
+
+    if ('problem' in built) return finish(refused(built.problem), null);
+    const { request } = built;
+    if (harmless.has(request.method)) return finish(await perform(call, request, signal), request);
+    // W6: what may change something is not cut off in the middle; its outcome is recorded even if nobody waits for it.
+    const unheard = new AbortController().signal;
+    const done = perform(call, request, unheard).then((outcome) => finish(outcome, request));
+    return unlessAborted(done, signal);
+  };
+}
+
+function build(
+  { fn, plugin, settings, consumer, options }: Call,
+  values: ReadonlyMap<string, Json>,
+): BuiltRequest {
+  const { manifest, params, headers } = plugin;
+  const credential = manifest && settleCredential(manifest, settings);
+  if (credential === null) {
+    const message = `The plugin ${plugin.name} needs each user to log in, which is not possible yet. Do not call it again.`;
+    return { problem: errorResult('login_required', { retryable: false, message }) };
+  }
+  const userId = manifest?.userIdHeader ? { header: manifest.userIdHeader, value: consumer } : null;
+  const built = buildRequest(fn, values, {
+    params,
+    headers,
+    userId,
+    credential,
+    userAgent: options.userAgent,
+  });
+  if ('problem' in built || plugin.origins.includes(built.request.origin)) return built;
+  // B14: origins are pinned when a plugin is loaded
+  return { problem: errorResult('server_unknown', { retryable: false }) };
+}
+
+/** Sends the request and words its outcome. Throws the signal's reason alone. */
+async function perform(call: Call, request: PluginRequest, signal: AbortSignal): Promise<Outcome> {
+  const { fn, plugin, settings, options } = call;
+  const { log, resultCharacters: characters } = options;
+  const send = options.send(plugin.name, settings?.egress ?? []);
+  const answer = await exchange(send, request, millisecondsOf(settings?.timeout ?? defaultTimeout), signal);
+  if ('error' in answer) {
+    const { code, retryable, error } = answer;
+    log.warn('a plugin call failed', { plugin: plugin.name, function: fn.name, code, error });
+    return { content: errorResult(code, { retryable }), status: code, bytes: 0 };
+  }
+  const { status, body } = answer;
+  if (status === 401 || status === 403) {
+    const answered = Buffer.from(body.subarray(0, 500)).toString();
+    log.warn('a plugin refused its credential', { plugin: plugin.name, status, answered });
+  }
+  const content = shapeResult(
+    { ...answer, method: request.method },
+    { characters, secrets: secretsOf(call) },
+  );
+  return { content, status, bytes: body.length };
+}
+
+/** `45s`, `500ms`, `2m`: the schema of the configuration allows nothing else. */
+function millisecondsOf(text: string): number {
+  const unit = text.endsWith('ms') ? 1 : text.endsWith('m') ? 60_000 : 1000;
+  return Number.parseInt(text, 10) * unit;
+}
+
+function secretsOf({ plugin, settings, options }: Call): string[] {
+  const credential = plugin.manifest && settleCredential(plugin.manifest, settings);
+  const own = [
+    credential?.manifest?.value,
+    credential?.shared,
+    ...(credential?.schemes.values() ?? []),
+    plugin.headers.get('authorization'),
+  ];
+  return [...options.secrets, ...own.filter((secret) => typeof secret === 'string')];
+}
+
+function refused(problem: string): Outcome {
+  const { error } = JSON.parse(problem) as { error: { code: string } };
+  return { content: problem, status: error.code, bytes: 0 };
+}
+
+/** The audit record and the result of a call that has ended. */
+function conclude(
+  { fn, consumer, options }: Call,
+  given: Json,
+  outcome: Outcome,
+  request: PluginRequest | null,
+  milliseconds: number,
+): ToolResult {
+  const { content, status, bytes } = outcome;
+  const { plugin, operation } = fn;
+  const sideEffect = request !== null && !harmless.has(request.method);
+  options.audit.pluginCall({
+    consumer,
+    plugin,
+    operation: operation.id,
+    function: fn.name,
+    method: operation.method,
+    origin: request?.origin ?? null,
+    status,
+    milliseconds,
+    bytes,
+    sideEffect,
+  });
+  const known = { plugin, operation: operation.id, arguments: given, status };
+  return {
+    content,
+    call: { ...known, milliseconds: Math.round(milliseconds), result: content },
+    ...(status === 'invalid_arguments' ? { badArguments: true } : {}),
+    ...(sideEffect ? { sideEffect: true } : {}),
+  };
+}
+
+/** The value, or the signal's reason as soon as it aborts; what was going on then goes on unheard. */
+async function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([value, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

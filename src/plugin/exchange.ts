@@ -1,0 +1,73 @@
+// One HTTP exchange with a plugin: sent once, read within its limits, or a failure that names no address.
+import { EgressError, type EgressAnswer, type EgressFailure, type Send } from '../egress/egress.ts';
+import type { PluginRequest } from './request.ts';
+
+/** The whole answer of a plugin, decoded; whatever its status is. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: EgressAnswer['headers'];
+  readonly body: Uint8Array;
+}
+
+/** Why there is no answer. `code` and `retryable` are for the model, `error` for the log. */
+export interface Failed {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly error: unknown;
+}
+
+/** Decoded bytes of an answer. */
+const maxBytes = 1024 * 1024;
+
+/** What the model is told about a failed exchange; never an address (R8). */
+const failures: Readonly<Record<EgressFailure, readonly [code: string, retryable: boolean]>> = {
+  timeout: ['plugin_timeout', true],
+  connect_timeout: ['plugin_timeout', true],
+  dns_failed: ['plugin_unreachable', true],
+  unreachable: ['plugin_unreachable', true],
+  reset: ['plugin_unreachable', true],
+  truncated: ['plugin_unreachable', true],
+  tls_failed: ['plugin_unreachable', false],
+  address_refused: ['plugin_not_allowed', false],
+  insecure_server: ['plugin_not_allowed', false],
+  redirect_refused: ['plugin_not_allowed', false],
+  loop_detected: ['plugin_not_allowed', false],
+  too_large: ['plugin_answer_too_large', false],
+  bad_answer: ['plugin_bad_answer', false],
+  bad_encoding: ['plugin_bad_answer', false],
+};
+
+/** Exchanges one request for an answer within `total` milliseconds (B15). Throws the signal's reason alone. */
+export async function exchange(
+  send: Send,
+  request: PluginRequest,
+  total: number,
+  signal: AbortSignal,
+): Promise<Answered | Failed> {
+  const limits = { firstByte: total, idle: total, total, maxBytes };
+  try {
+    const { status, headers, body } = await sendOnce(send, { ...request, limits }, signal);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    return { status, headers, body: Buffer.concat(chunks) };
+  } catch (error) {
+    signal.throwIfAborted();
+    const [code, retryable] =
+      error instanceof EgressError ? failures[error.failure] : ['plugin_failed', false];
+    return { code, retryable, error };
+  }
+}
+
+/** A socket that the plugin closed while it was idle is no failure: sent once more, on a fresh one. */
+async function sendOnce(
+  send: Send,
+  request: Parameters<Send>[0],
+  signal: AbortSignal,
+): Promise<EgressAnswer> {
+  try {
+    return await send(request, signal);
+  } catch (error) {
+    if (!(error instanceof EgressError && error.reusedSocket) || signal.aborted) throw error;
+    return send(request, signal);
+  }
+}

@@ -1,0 +1,379 @@
+// One plugin call, from the model's arguments to the result, against real sockets.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { describe, test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { fillDefaults } from '../../src/config/defaults.ts';
+import { configSchema, type Config } from '../../src/config/schema.ts';
+import { createEgress } from '../../src/egress/create-egress.ts';
+import type { JsonObject, ToolResult } from '../../src/openai/chat.ts';
+import { createPluginCall } from '../../src/plugin/call.ts';
+import { createAudit, type PluginCallRecord } from '../../src/telemetry/audit.ts';
+import { silentLog, type Log } from '../../src/telemetry/log.ts';
+import { document, manifest, open, serve } from './installed.ts';
+
+interface Received {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+}
+
+interface Caller {
+  readonly call: (name: string, text: string, signal?: AbortSignal) => Promise<ToolResult>;
+  readonly received: Received[];
+  readonly audited: PluginCallRecord[];
+  readonly logged: unknown[];
+}
+
+interface CallSetup {
+  readonly manifest?: object;
+  readonly settings?: JsonObject;
+  /** Where the API is, when it is not served by the listener. */
+  readonly host?: string;
+  readonly allow?: string[];
+}
+
+async function install(t: TestContext, listener: RequestListener, setup: CallSetup = {}): Promise<Caller> {
+  const received: Received[] = [];
+  const served = await serve(t, (request, response) => {
+    received.push({ method: request.method, url: request.url, headers: request.headers });
+    listener(request, response);
+  });
+  const host = setup.host ?? served;
+  const allow = setup.allow ?? [host];
+  const settings = { todo: setup.settings ?? {} };
+  const files = {
+    'todo.json': manifest('todo', setup.manifest),
+    'openapi/todo.json': document('list', `http://${host}/base`),
+  };
+  const { registry } = await open(t, { files, settings, allow });
+  const { plugins } = fillDefaults(configSchema, { plugins: { settings } }) as Config;
+  const egress = createEgress({ allow, own: () => [], instance: 'test' });
+  t.after(() => egress.close());
+  const audited: PluginCallRecord[] = [];
+  const logged: unknown[] = [];
+  const log: Log = { ...silentLog, warn: (message, fields) => void logged.push(message, fields) };
+  const perform = createPluginCall({
+    send: (name, own) => egress.plugin(name, own),
+    settings: plugins.settings,
+    resultCharacters: 100_000,
+    secrets: [],
+    userAgent: 'plugin-gateway/test',
+    audit: { ...createAudit({ log }), pluginCall: (record) => void audited.push(record) },
+    log,
+  });
+  const call: Caller['call'] = async (name, text, signal = new AbortController().signal) => {
+    const fn = registry.current().functions.get(name);
+    const plugin = registry.current().byName.get('todo');
+    assert.ok(fn && plugin, name);
+    return perform(fn, plugin, text, { consumer: { name: 'alice' }, signal });
+  };
+  return { call, received, audited, logged };
+}
+
+function errorOf(result: ToolResult): { code: string; retryable: boolean; body?: unknown } {
+  return (JSON.parse(result.content) as { error: { code: string; retryable: boolean } }).error;
+}
+
+const json: RequestListener = (_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end('{ "ok": true, "n": 9223372036854775807 }');
+};
+
+describe('a call that succeeds', () => {
+  test('sends the request and gives the result, the call and one audit record', async (t) => {
+    const { call, received, audited } = await install(t, json);
+    const result = await call('todo__list', '{"q":"a b"}');
+    assert.equal(result.content, '{"ok":true,"n":9223372036854775807}');
+    assert.deepEqual([received[0]?.method, received[0]?.url], ['GET', '/base/x?q=a%20b']);
+    const { milliseconds, ...rest } = result.call ?? assert.fail();
+    assert.ok(Number.isInteger(milliseconds));
+    assert.deepEqual(rest, {
+      plugin: 'todo',
+      operation: 'list',
+      arguments: { q: 'a b' },
+      status: 200,
+      result: result.content,
+    });
+    assert.equal(result.badArguments, undefined);
+    assert.equal(result.sideEffect, undefined);
+    assert.equal(audited.length, 1);
+    assert.deepEqual(
+      [
+        audited[0]?.consumer,
+        audited[0]?.function,
+        audited[0]?.status,
+        audited[0]?.bytes,
+        audited[0]?.sideEffect,
+      ],
+      ['alice', 'todo__list', 200, 40, false],
+    );
+  });
+
+  test('a POST is a side effect, whatever it answers (T1)', async (t) => {
+    const { call, audited } = await install(t, (_request, response) => response.writeHead(500).end());
+    const result = await call('todo__listPost', '{}');
+    assert.equal(result.sideEffect, true);
+    assert.equal(audited[0]?.sideEffect, true);
+  });
+
+  test('the operator credential is sent, and the consumer is named, once (M8, M18)', async (t) => {
+    const auth = {
+      type: 'service_http',
+      authorization_type: 'bearer',
+      verification_tokens: { openai: 'token-of-the-author' },
+    };
+    const headers = { librechat_user_id: 'X-User', 'X-App': 'librarian' };
+    const settings = { credential: 'secret-of-the-operator' };
+    const { call, received } = await install(t, json, { manifest: { auth, headers }, settings });
+    await call('todo__list', '{"x-user":"mallory"}');
+    const sent = received[0]?.headers ?? {};
+    assert.equal(sent.authorization, 'Bearer secret-of-the-operator');
+    assert.equal(sent['x-user'], 'alice');
+    assert.equal(sent['x-app'], 'librarian');
+    assert.equal(sent['user-agent'], 'plugin-gateway/test');
+  });
+
+  test('the verification token is sent where the operator gave nothing (M7)', async (t) => {
+    const auth = {
+      type: 'service_http',
+      authorization_type: 'basic',
+      verification_tokens: { openAI: 'user:password' },
+    };
+    const { call, received } = await install(t, json, { manifest: { auth } });
+    await call('todo__list', '{}');
+    assert.equal(received[0]?.headers.authorization, `Basic ${btoa('user:password')}`);
+  });
+
+  test('the header of the operator wins over every credential (M20)', async (t) => {
+    const auth = {
+      type: 'service_http',
+      authorization_type: 'bearer',
+      verification_tokens: { openai: 'token-of-the-author' },
+    };
+    const headers = { authorization: 'Basic of-the-manifest' };
+    const settings = {
+      credential: 'secret-of-the-operator',
+      headers: { Authorization: 'Own of-the-operator' },
+    };
+    const { call, received } = await install(t, json, { manifest: { auth, headers }, settings });
+    await call('todo__list', '{}');
+    assert.equal(received[0]?.headers.authorization, 'Own of-the-operator');
+    const lesser = await install(t, json, {
+      manifest: { auth, headers },
+      settings: { credential: 'secret-of-the-operator' },
+    });
+    await lesser.call('todo__list', '{}');
+    assert.equal(lesser.received[0]?.headers.authorization, 'Bearer secret-of-the-operator');
+    const least = await install(t, json, { manifest: { auth, headers } });
+    await least.call('todo__list', '{}');
+    assert.equal(least.received[0]?.headers.authorization, 'Basic of-the-manifest');
+  });
+
+  test('a credential that the plugin gives back is not shown (S5)', async (t) => {
+    const auth = { type: 'service_http', authorization_type: 'bearer', verification_tokens: {} };
+    const echo: RequestListener = (request, response) => {
+      response.writeHead(request.url?.includes('q=') ? 200 : 422, { 'content-type': 'text/plain' });
+      response.end(`you sent ${request.headers.authorization}`);
+    };
+    const settings = { credential: 'secret-of-the-operator' };
+    const { call } = await install(t, echo, { manifest: { auth }, settings });
+    for (const text of ['{"q":"1"}', '{}']) {
+      const { content } = await call('todo__list', text);
+      assert.match(content, /you sent/);
+      assert.doesNotMatch(content, /secret-of-the-operator/);
+    }
+  });
+});
+
+test('a plugin that refuses its credential is told to the operator, not to the model (M12)', async (t) => {
+  const { call, logged } = await install(t, (_request, response) =>
+    response.writeHead(401).end('key k-17 expired'),
+  );
+  const { content } = await call('todo__list', '{}');
+  assert.doesNotMatch(content, /k-17/);
+  assert.match(JSON.stringify(logged), /refused.*k-17/);
+});
+
+describe('a call that cannot be sent', () => {
+  test('bad arguments are a result, counted as such, and no request leaves (A1)', async (t) => {
+    const { call, received, audited } = await install(t, json);
+    const result = await call('todo__list', '[not json');
+    assert.equal(errorOf(result).code, 'invalid_arguments');
+    assert.equal(result.badArguments, true);
+    assert.deepEqual(result.call?.arguments, '[not json');
+    assert.deepEqual(
+      [received.length, audited[0]?.origin, audited[0]?.status],
+      [0, null, 'invalid_arguments'],
+    );
+  });
+
+  test('a missing credential is a result, not an unauthenticated call (M8)', async (t) => {
+    for (const auth of [
+      { type: 'service_http', authorization_type: 'bearer', verification_tokens: { openai: 'REPLACE_ME' } },
+      { type: 'user_http', authorization_type: 'bearer' },
+    ]) {
+      const { call, received } = await install(t, json, { manifest: { auth } });
+      const result = await call('todo__listPost', '{}');
+      assert.deepEqual(
+        [errorOf(result).code, result.sideEffect, received.length],
+        ['credential_missing', undefined, 0],
+      );
+    }
+  });
+});
+
+describe('a plugin that fails', () => {
+  const cases: [
+    name: string,
+    listener: RequestListener,
+    settings: JsonObject,
+    code: string,
+    retryable: boolean,
+  ][] = [
+    ['F-P10 hangs before headers', () => {}, { timeout: '200ms' }, 'plugin_timeout', true],
+    [
+      'F-P13 hangs in the body',
+      (_request, response) => void response.writeHead(200).write('{'),
+      { timeout: '200ms' },
+      'plugin_timeout',
+      true,
+    ],
+    [
+      'F-P14 resets in the body',
+      (_request, response) => {
+        response.writeHead(200).write('{');
+        setTimeout(() => response.socket?.resetAndDestroy(), 20);
+      },
+      {},
+      'plugin_unreachable',
+      true,
+    ],
+    [
+      'F-P15 ends its body early',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': 100 }).write('{');
+        setTimeout(() => response.socket?.end(), 20);
+      },
+      {},
+      'plugin_unreachable',
+      true,
+    ],
+    [
+      'F-P17 answers 2 MB',
+      (_request, response) => void response.writeHead(200).end('x'.repeat(2e6)),
+      {},
+      'plugin_answer_too_large',
+      false,
+    ],
+    [
+      'F-P18 sends a gzip bomb',
+      (_request, response) =>
+        void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('x'.repeat(2e7))),
+      {},
+      'plugin_answer_too_large',
+      false,
+    ],
+    [
+      'F-P19 uses an unknown encoding',
+      (_request, response) => void response.writeHead(200, { 'content-encoding': 'lzw' }).end('x'),
+      {},
+      'plugin_bad_answer',
+      false,
+    ],
+  ];
+  for (const [name, listener, settings, code, retryable] of cases) {
+    test(`${name}: the model reads ${code}, without an address (R8)`, async (t) => {
+      const { call, audited, logged } = await install(t, listener, { settings });
+      const result = await call('todo__list', '{}');
+      assert.deepEqual(errorOf(result), { code, retryable });
+      assert.deepEqual([result.call?.status, audited.length, audited[0]?.status], [code, 1, code]);
+      assert.ok(logged.length > 0);
+    });
+  }
+
+  test('F-P01 refuses the connection: plugin_unreachable', async (t) => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.close();
+    await once(server, 'close');
+    const { call } = await install(t, json, { host });
+    assert.deepEqual(errorOf(await call('todo__list', '{}')), {
+      code: 'plugin_unreachable',
+      retryable: true,
+    });
+  });
+
+  test('F-P05 lies at a private address: not allowed, and the log says what to allow (E5)', async (t) => {
+    const { call, received, logged } = await install(t, json, { allow: [] });
+    const result = await call('todo__list', '{}');
+    assert.deepEqual(errorOf(result), { code: 'plugin_not_allowed', retryable: false });
+    assert.doesNotMatch(result.content, /127\.0\.0\.1/);
+    assert.ok(
+      JSON.stringify(logged.map((one) => (one as { error?: Error }).error?.message ?? one)).includes(
+        '127.0.0.1',
+      ),
+    );
+    assert.equal(received.length, 0);
+  });
+
+  test('F-P22 redirects: not followed, shown as its status', async (t) => {
+    const { call, received } = await install(t, (_request, response) =>
+      response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
+    );
+    const error = errorOf(await call('todo__list', '{}'));
+    assert.equal(error.code, 'plugin_http_error');
+    assert.equal(received.length, 1);
+  });
+});
+
+describe('a run that is over', () => {
+  test('a signal that was aborted before sends nothing', async (t) => {
+    const { call, received } = await install(t, json);
+    await assert.rejects(call('todo__list', '{}', AbortSignal.abort(new Error('gone'))), { message: 'gone' });
+    assert.equal(received.length, 0);
+  });
+
+  test('a GET is cut off at once (W6)', async (t) => {
+    const controller = new AbortController();
+    let closed: Promise<unknown> = Promise.resolve();
+    const { call } = await install(t, (request) => {
+      closed = once(request.socket, 'close');
+      controller.abort(new Error('gone'));
+    });
+    await assert.rejects(call('todo__list', '{}', controller.signal), { message: 'gone' });
+    await closed;
+  });
+
+  test('a POST is answered to nobody, but ends, and its outcome is audited (W6)', async (t) => {
+    const controller = new AbortController();
+    const answered = Promise.withResolvers<void>();
+    const { call, audited } = await install(t, (_request, response) => {
+      controller.abort(new Error('gone'));
+      setTimeout(() => {
+        response.end('done');
+        answered.resolve();
+      }, 50);
+    });
+    await assert.rejects(call('todo__listPost', '{}', controller.signal), { message: 'gone' });
+    assert.equal(audited.length, 0);
+    await answered.promise;
+    for (let times = 0; audited.length === 0 && times < 100; times += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual([audited[0]?.status, audited[0]?.sideEffect], [200, true]);
+  });
+});
+
+test('a socket that the plugin closed while idle is replaced, once, without a word', async (t) => {
+  const { call, received } = await install(t, (request, response) => {
+    response.end('ok');
+    setImmediate(() => request.socket.destroy());
+  });
+  for (let times = 0; times < 20; times += 1)
+    assert.equal((await call('todo__list', '{}')).call?.status, 200);
+  assert.ok(received.length >= 20);
+});
