@@ -52,13 +52,13 @@ export interface Egress {
    * For the API calls of one plugin: public addresses over https, and what `allow` names besides the operator's
    * common list (E5). Throws {@link AllowListError} for an entry that cannot be read.
    */
-  plugin(name: string, allow: readonly string[]): Send;
+  readonly plugin: (name: string, allow: readonly string[]) => Send;
   /** For manifests and documents; the same rules. `allow`: the plugin's own entries, where the plugin is known. */
-  document(allow?: readonly string[]): SendDocument;
+  readonly document: (allow?: readonly string[]) => SendDocument;
   /** For an upstream: the operator's URL, any address but our own (E1, E7). Other origins are refused. */
-  upstream(name: string, url: string): Send;
+  readonly upstream: (name: string, url: string) => Send;
   /** Cuts everything that is under way. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Why an outgoing request failed. */

@@ -26,18 +26,22 @@ export interface Report {
   info(code: string, pointer: string, message: string): void;
 }
 
-/** More findings than this about one source are not kept: a hostile document could make millions. */
-const mostFindings = 2000;
+/** More findings than this of one severity are not kept: a hostile document could make millions. */
+const mostFindings = 1000;
 
 /** A report without findings. */
 export function createReport(source: string): Report {
   const diagnostics: Diagnostic[] = [];
   const seen = new Set<string>();
-  const adder = (severity: Severity) => (code: string, pointer: string, message: string) => {
-    const key = `${code} ${pointer} ${message}`;
-    if (seen.has(key) || diagnostics.length >= mostFindings) return;
-    seen.add(key);
-    diagnostics.push({ code, severity, source, pointer, line: null, message });
+  const adder = (severity: Severity) => {
+    let count = 0;
+    return (code: string, pointer: string, message: string) => {
+      const key = `${code} ${pointer} ${message}`;
+      if (seen.has(key) || count >= mostFindings) return;
+      count += 1;
+      seen.add(key);
+      diagnostics.push({ code, severity, source, pointer, line: null, message });
+    };
   };
   return { diagnostics, error: adder('error'), warning: adder('warning'), info: adder('info') };
 }

@@ -1,17 +1,9 @@
 // From text to an OpenAPI document: everything that can be understood is read, nothing is gated on validation (D1).
-import { upgradeFromTwoToThree } from '@scalar/openapi-upgrader/2.0-to-3.0';
 import type { JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from './diagnostic.ts';
-import {
-  entriesOf,
-  freezeDeep,
-  isObject,
-  listMember,
-  member,
-  pointerTo,
-  setMember,
-  textMember,
-} from './value.ts';
+import { pathMethods } from './path-method.ts';
+import { upgradeSwagger } from './swagger.ts';
+import { entriesOf, freezeDeep, isObject, member, textMember } from './value.ts';
 import { linesOf, readText, TextError, type ReadText } from './yaml.ts';
 
 /** What a document may be (D13). */
@@ -47,19 +39,6 @@ export interface ApiDocument {
   /** The text, for the lines of diagnostics. */
   readonly text: string;
 }
-
-/** Methods that a path item may have as members of its own (N6). */
-export const pathMethods = [
-  'get',
-  'put',
-  'post',
-  'delete',
-  'patch',
-  'head',
-  'options',
-  'trace',
-  'query',
-] as const;
 
 /**
  * Reads a document, tolerantly (D2 to D12). `document` is `null` for what is no document at all or beyond the limits;
@@ -155,7 +134,7 @@ function describe(
   report: Report,
 ): ApiDocument | null {
   const version = findVersion(read, report);
-  const root = version === '2.0' ? upgrade(read, report) : read;
+  const root = version === '2.0' ? upgradeSwagger(read, report) : read;
   const operations = countOperations(root);
   if (operations > limits.operations) {
     const message = `The document has ${operations} operations, more than ${limits.operations}. Keep the ones that are needed.`;
@@ -215,67 +194,4 @@ function countOperations(root: JsonObject): number {
     if (member(item, '$ref') !== undefined) count += 1;
   }
   return count;
-}
-
-/**
- * D7: Swagger 2.0 in its 3.0 form. Not further: 3.0 is read as it is, and keeps 2.0's rule for the siblings of a
- * reference (F5). The upgrader changes what it is given, so it gets a copy, without shared nodes.
- */
-function upgrade(read: JsonObject, report: Report): JsonObject {
-  const copy = JSON.parse(JSON.stringify({ ...read, swagger: '2.0' })) as JsonObject;
-  prepareCollections(copy);
-  report.info('upgraded', '', 'Swagger 2.0 was upgraded to OpenAPI 3.0 before reading.');
-  const whole = tryUpgrade(copy);
-  if (whole) return whole;
-  return upgradeByPath(read, report);
-}
-
-function tryUpgrade(document: JsonObject): JsonObject | null {
-  try {
-    const upgraded: unknown = upgradeFromTwoToThree(document);
-    return isObject(upgraded) ? upgraded : null;
-  } catch {
-    // the upgrader trusts the shape of operations, parameters and responses
-    return null;
-  }
-}
-
-/** Each path on its own, where the whole fails: one malformed operation must not lose the others (D1). */
-function upgradeByPath(read: JsonObject, report: Report): JsonObject {
-  const { paths, ...rest } = read;
-  const fresh = (part: JsonObject): JsonObject | null => {
-    const copy = JSON.parse(JSON.stringify({ ...rest, ...part, swagger: '2.0' })) as JsonObject;
-    prepareCollections(copy);
-    return tryUpgrade(copy);
-  };
-  const root = fresh({ paths: {} }) ?? { openapi: '3.0.4' };
-  const upgraded: JsonObject = {};
-  for (const [path, item] of entriesOf(paths)) {
-    const part: JsonObject = {};
-    setMember(part, path, item);
-    const one = member(member(fresh({ paths: part }) ?? undefined, 'paths'), path);
-    if (one !== undefined) setMember(upgraded, path, one);
-    else
-      report.error(
-        'upgrade-failed',
-        pointerTo('/paths', path),
-        `The path ${path} is too malformed to be upgraded from Swagger 2.0.`,
-      );
-  }
-  return { ...root, paths: upgraded };
-}
-
-/** States the defaults that the upgrader would lose: `tsv` anywhere, `csv` in forms. */
-function prepareCollections(root: JsonObject): void {
-  const lists = [Object.values(isObject(root['parameters']) ? root['parameters'] : {})];
-  for (const [, item] of entriesOf(root['paths'])) {
-    lists.push([...listMember(item, 'parameters')]);
-    for (const method of pathMethods) lists.push([...listMember(member(item, method), 'parameters')]);
-  }
-  for (const parameter of lists.flat()) {
-    if (!isObject(parameter) || parameter['type'] !== 'array') continue;
-    if (parameter['in'] === 'formData') parameter['collectionFormat'] ??= 'csv';
-    else if (parameter['collectionFormat'] === 'tsv')
-      Object.assign(parameter, { style: 'tabDelimited', explode: false });
-  }
 }

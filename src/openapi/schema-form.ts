@@ -56,6 +56,12 @@ export function modernise(schema: JsonObject, warn: Warn): JsonObject {
     const value = schema[keyword];
     if (value === undefined || fits(value)) continue;
     delete schema[keyword];
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+    if (fits(number)) {
+      schema[keyword] = number;
+      warn('misplaced', `"${keyword}" is written as the text ${describe(value)}; it is read as a number.`);
+      continue;
+    }
     // a boolean `required` has its own rule (D9), the parent's
     if (keyword === 'required' && typeof value === 'boolean') continue;
     if (value !== null)

@@ -27,6 +27,7 @@ const annotations = new Set([
   'examples',
   'deprecated',
   'writeOnly',
+  'discriminator',
 ]);
 
 /**

@@ -128,8 +128,9 @@ function repairYaml(text: string, fault: TextError): Json {
       merge: true,
       logLevel: 'silent',
     });
-    if (document.errors.some((error) => error.code !== 'BAD_INDENT' && error.code !== 'TAB_AS_INDENT'))
-      throw fault;
+    const harmless = new Set(['BAD_INDENT', 'TAB_AS_INDENT']);
+    const faults = [...document.errors, ...document.warnings].filter((one) => !harmless.has(one.code));
+    if (faults.length > 0) throw fault;
     return document.toJS({ maxAliasCount: maxAliases }) as Json;
   } catch {
     throw fault;

@@ -1,7 +1,8 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
-import { pathMethods, withLines, type ApiDocument } from '../openapi/document.ts';
+import { withLines, type ApiDocument } from '../openapi/document.ts';
+import { pathMethods } from '../openapi/path-method.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
 import { createSchemaReader } from '../openapi/schema.ts';
 import {

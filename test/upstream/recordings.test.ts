@@ -1,0 +1,84 @@
+// Every recorded chat answer of real providers, cut at random bytes, read as chunks.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isGatewayError, UpstreamError } from '../../src/errors.ts';
+import type { Chunk } from '../../src/openai/chat.ts';
+import { parseRequest } from '../../src/openai/request.ts';
+import { createUpstreams } from '../../src/upstream/upstream.ts';
+import { never, startEgress, startPeer } from '../egress/peers.ts';
+import { needsShared, sharedFolder } from '../shared-data.ts';
+
+interface Recording {
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly file: string;
+  readonly status: number;
+  readonly stream: boolean;
+  readonly error: boolean;
+  readonly headers: Record<string, string>;
+}
+
+function chatRecordings(): Recording[] {
+  const lines = readFileSync(`${sharedFolder()}/recordings/index.jsonl`, 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Recording).filter(({ endpoint }) => endpoint === 'chat');
+}
+
+/** The bytes as they came; of some streams the data of the events alone was recorded, a line each. */
+function bodyOf(recording: Recording): Buffer {
+  const bytes = readFileSync(`${sharedFolder()}/recordings/${recording.file}`);
+  if (!recording.file.endsWith('.chunks.txt')) return bytes;
+  const lines = bytes.toString().trim().split('\n');
+  return Buffer.from(lines.map((line) => `data: ${line}\n\n`).join(''));
+}
+
+function* cutAtRandom(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + Math.floor(Math.random() * 2_000);
+    yield bytes.subarray(at, end);
+    at = end;
+  }
+}
+
+/** Streams that failed when they were recorded: an error event of Groq's, one that llama.cpp did not send as data. */
+const failed = new Map<string, number | string>([
+  ['groq/pydantic-ai__chat__test_tool_use_failed_error_streaming_with_text__0__952e74de.res.sse', 502],
+  [
+    'gpustack/ruby_llm__chat__chat_with_extended_thinking_gpustack_qwen3_streams_thinking_content_when_availab__0__0cc39fcd.res.sse',
+    'upstream_truncated',
+  ],
+]);
+
+test(
+  'every recorded chat answer is read, or fails as it did when it was recorded',
+  needsShared,
+  async (t) => {
+    const recordings = chatRecordings();
+    assert.ok(recordings.length > 400);
+    let current = recordings[0];
+    const peer = await startPeer(t, (_request, response) => {
+      if (!current) return;
+      const type = current.stream ? 'text/event-stream' : 'application/json';
+      response.writeHead(current.status, { 'content-type': current.headers['content-type'] ?? type });
+      for (const part of cutAtRandom(bodyOf(current))) response.write(part);
+      response.end();
+    });
+    const configured = { name: 'u', url: peer.origin, models: ['*'] };
+    const upstream = createUpstreams([configured], startEgress(t).upstream).find('m');
+    assert.ok(upstream);
+    for (const recording of recordings) {
+      current = recording;
+      const door = upstream.ask({ headers: {}, authorization: null, onAnswer: () => undefined });
+      const chunks: Chunk[] = [];
+      let outcome: number | string = 200;
+      try {
+        for await (const chunk of door(parseRequest('{"model":"m"}'), never())) chunks.push(chunk);
+        assert.ok(chunks.some((chunk) => chunk.choices.length > 0));
+      } catch (error) {
+        if (!(error instanceof UpstreamError) && !isGatewayError(error)) throw error;
+        outcome = error instanceof UpstreamError ? error.statusCode : error.wireCode;
+      }
+      assert.equal(outcome, failed.get(recording.file) ?? recording.status, recording.file);
+    }
+  },
+);
