@@ -1,0 +1,153 @@
+// Joins the rooms into one gateway that does not listen yet; the only file that knows them all.
+import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { createAuthentication } from './access/consumer.ts';
+import type { ParkedPart } from './completion/park.ts';
+import type { Config } from './config/schema.ts';
+import { createEgress } from './egress/create-egress.ts';
+import { gatewayError } from './errors.ts';
+import { authenticateHook } from './http/authenticate.ts';
+import { chatCompletionsRoutes, type ChatUpstream } from './http/chat-completions.ts';
+import { demoModelsRoutes } from './http/demo-models.ts';
+import { createGrantedTools } from './http/granted-tools.ts';
+import { healthRoutes } from './http/health.ts';
+import { listenAt, stopServer } from './http/listen.ts';
+import { passThroughRoutes } from './http/pass-through.ts';
+import { pluginsRoutes } from './http/plugins.ts';
+import { createServer } from './http/server.ts';
+import { createPluginCall } from './plugin/call.ts';
+import { createRegistry, type Registry } from './plugin/registry.ts';
+import { createParkedParts, type ParkedParts } from './store/parked-parts.ts';
+import { createAudit } from './telemetry/audit.ts';
+import { silentLog, type Log } from './telemetry/log.ts';
+import { createDemoModel } from './upstream/demo-model.ts';
+import { createUpstreams, type Upstream, type Upstreams } from './upstream/upstream.ts';
+
+/** A whole gateway. */
+export interface App {
+  readonly registry: Registry;
+  /** Starts to listen where the configuration says; the base URL, `http://127.0.0.1:8080`. */
+  readonly listen: () => Promise<string>;
+  /** Stops taking requests, lets the running ones end within `grace` milliseconds (default 30 s), then cuts them. */
+  readonly close: (grace?: number) => Promise<void>;
+}
+
+export interface AppOptions {
+  readonly log?: Log;
+}
+
+/** Builds a gateway. Loads all plugins first; throws when the configuration cannot work, naming what is wrong. */
+export async function createApp(config: Config, { log = silentLog }: AppOptions = {}): Promise<App> {
+  const instance = randomUUID();
+  const listening: string[] = [];
+  const stopping = new AbortController();
+  const cutting = new AbortController();
+  const userAgent = `plugin-gateway/${version()}`;
+  const audit = createAudit({ log });
+  const egress = createEgress({ allow: config.egress.allow, own: () => listening, instance });
+  const parked = createParkedParts({ url: config.store.url, log });
+  const { settings } = config.plugins;
+  const registry = await createRegistry({
+    plugins: config.plugins,
+    allow: config.egress.allow,
+    egress,
+    userAgent,
+    log,
+  });
+  const upstreams = createUpstreams(config.upstreams, egress.upstream);
+  const callPlugin = createPluginCall({
+    send: egress.plugin,
+    settings,
+    resultCharacters: config.budget.resultCharacters,
+    secrets: secretsOf(config),
+    userAgent,
+    audit,
+    log,
+  });
+
+  const open = createServer({ log, instance, hosts: trustedHosts(config) });
+  const { server } = open;
+  healthRoutes(server, { stopping: stopping.signal });
+  server.register(async (scope) => {
+    const consumerOf = authenticateHook(scope, createAuthentication(config.access.consumers));
+    pluginsRoutes(scope, { snapshot: registry.current, consumerOf });
+    chatCompletionsRoutes(scope, {
+      log,
+      audit,
+      budget: config.budget,
+      consumerOf,
+      upstreamOf: chooseUpstream(upstreams),
+      toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),
+      parked: typedParts(parked),
+      stopping: cutting.signal,
+    });
+    const [first] = upstreams.all;
+    if (!first) demoModelsRoutes(scope, ['demo-model']);
+    else
+      passThroughRoutes(scope, {
+        forward: first.forward,
+        authorization: (request) => consumerOf(request).authorization,
+      });
+  });
+
+  return {
+    registry,
+    async listen() {
+      const { url, addresses } = await listenAt(open, config.listen);
+      listening.push(...addresses);
+      return url;
+    },
+    async close(grace = 30_000) {
+      stopping.abort();
+      await stopServer(open, grace, () => cutting.abort(gatewayError('overloaded', ['stopping'])));
+      await Promise.all([egress.close(), parked.close()]);
+    },
+  };
+}
+
+/** The upstream of a model: the first configured one that serves it, or the demo model while none is configured. */
+function chooseUpstream(upstreams: Upstreams): (model: string) => ChatUpstream | null {
+  if (upstreams.all.length > 0) {
+    return (model) => {
+      const upstream = upstreams.find(model);
+      return upstream && { name: upstream.name, ask: upstream.ask, forward: forwardChat(upstream) };
+    };
+  }
+  const demo = createDemoModel();
+  return () => ({ name: demo.name, ask: () => demo.ask, forward: null });
+}
+
+function forwardChat(upstream: Upstream): NonNullable<ChatUpstream['forward']> {
+  return (body, context, signal) =>
+    upstream.forward({ method: 'POST', path: '/chat/completions', body: Buffer.from(body) }, context, signal);
+}
+
+/** The store keeps JSON and does not know what it is. */
+function typedParts({ put, find }: ParkedParts) {
+  return {
+    put: (partition: string, ids: readonly string[], part: ParkedPart) =>
+      put(partition, ids, JSON.parse(JSON.stringify(part))),
+    find: async (partition: string, ids: readonly string[]) =>
+      (await find(partition, ids)) as unknown as ReadonlyMap<string, readonly ParkedPart[]>,
+  };
+}
+
+/** I11: hosts that a request without a key may name; `null` where keys or the operator's choice protect. */
+function trustedHosts({ listen, access }: Config): ReadonlySet<string> | null {
+  const loopback = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');
+  return access.consumers.length === 0 && loopback ? new Set([listen.host]) : null;
+}
+
+/** What no tool result may show (S1). */
+function secretsOf({ upstreams, access, plugins }: Config): string[] {
+  const credentials = Object.values(plugins.settings).flatMap(({ credential }) =>
+    typeof credential === 'string' ? [credential] : Object.values(credential ?? {}),
+  );
+  const keys = [...upstreams.flatMap(({ key }) => key ?? []), ...access.consumers.map(({ key }) => key)];
+  return [...keys, ...credentials].filter((secret) => secret !== '');
+}
+
+function version(): string {
+  const description = createRequire(import.meta.url)('../package.json') as { version: string };
+  return description.version;
+}
