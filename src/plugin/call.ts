@@ -68,9 +68,9 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     const started = performance.now();
     const settings = Object.hasOwn(options.settings, plugin.name) ? options.settings[plugin.name] : undefined;
     const call: Call = { fn, plugin, settings, consumer: consumer.name, options };
-    const read = readArguments(fn, argumentsText);
+    const read = attempt(call, () => readArguments(fn, argumentsText));
     const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
-    const built = 'values' in read ? build(call, read.values) : read;
+    const built = 'values' in read ? attempt(call, () => build(call, read.values)) : read;
     const finish = (outcome: Outcome, request: PluginRequest | null) =>
       conclude(call, given, outcome, request, performance.now() - started);
 
@@ -123,11 +123,21 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
     const answered = Buffer.from(body.subarray(0, 500)).toString();
     log.warn('a plugin refused its credential', { plugin: plugin.name, status, answered });
   }
-  const content = shapeResult(
-    { ...answer, method: request.method },
-    { characters, secrets: secretsOf(call) },
-  );
-  return { content, status, bytes: body.length };
+  const shape = { characters, secrets: secretsOf(call) };
+  const shaped = attempt(call, () => ({
+    content: shapeResult({ ...answer, method: request.method }, shape),
+  }));
+  return { content: 'content' in shaped ? shaped.content : shaped.problem, status, bytes: body.length };
+}
+
+/** A fault of ours costs the model one result, not the client its answer. */
+function attempt<T>({ fn, options }: Call, step: () => T): T | { readonly problem: string } {
+  try {
+    return step();
+  } catch (error) {
+    options.log.error('a plugin call met a fault of the gateway', { function: fn.name, error });
+    return { problem: errorResult('plugin_failed', { retryable: false }) };
+  }
 }
 
 /** `45s`, `500ms`, `2m`: the schema of the configuration allows nothing else. */
