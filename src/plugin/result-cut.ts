@@ -46,9 +46,10 @@ export function cutJson(text: string, characters: number): string {
   if (nesting(text) > maxNesting) return cutText(text, characters);
   const root = parseExact(text);
   const largest = largestSizes(root);
+  const measure = createMeasure();
   let budget = characters;
   for (let round = 0; round < 6 && budget > 0; round += 1) {
-    const limits = fitLimits(root, largest, budget);
+    const limits = fitLimits(root, largest, budget, measure);
     if (limits === null) break;
     const cut = render(root, limits, text.length);
     if (cut.length <= characters) return cut;
@@ -61,7 +62,7 @@ export function cutJson(text: string, characters: number): string {
 type Sizes = Pick<Limits, 'items' | 'characters' | 'members'>;
 
 /** The widest limits that fit, above the first floor that does; `null` when none does. */
-function fitLimits(root: Json, largest: Sizes, budget: number): Limits | null {
+function fitLimits(root: Json, largest: Sizes, budget: number, measure: Measure): Limits | null {
   const fits = (limits: Limits): boolean => measure(root, limits, budget) <= budget;
   const floor = floors.find(fits);
   if (floor === undefined) return null;
@@ -96,27 +97,40 @@ function largestSizes(root: Json): Sizes {
   return largest;
 }
 
-/** The length of the JSON text within limits; counting ends soon after `enough`. */
-function measure(value: Json, limits: Limits, enough: number, depth = 0): number {
-  if (typeof value === 'string') return JSON.stringify(cutString(value, limits.characters)).length;
-  if (Array.isArray(value)) {
+type Measure = (value: Json, limits: Limits, enough: number, depth?: number) => number;
+
+/** Measures a value within limits. Members are listed once, because a value is measured some fifty times. */
+function createMeasure(): Measure {
+  const listed = new Map<JsonObject, [name: number, item: Json][]>();
+
+  /** The lengths of the names with what they add, and the items. */
+  function members(value: JsonObject): [name: number, item: Json][] {
+    const known = listed.get(value);
+    if (known) return known;
+    const made = Object.entries(value).map(([name, item]): [number, Json] => [
+      JSON.stringify(name).length + 2,
+      item ?? null,
+    ]);
+    listed.set(value, made);
+    return made;
+  }
+
+  /** The length of the JSON text; counting ends soon after `enough`. */
+  return function measure(value, limits, enough, depth = 0): number {
+    if (typeof value === 'string') return JSON.stringify(cutString(value, limits.characters)).length;
+    const isArray = Array.isArray(value);
+    if (!isArray && !isJsonObject(value)) return JSON.stringify(value).length;
     let length = 2;
     if (depth >= limits.depth) return length;
-    for (let at = 0; at < value.length && at < limits.items && length <= enough; at += 1) {
-      length += measure(value[at] ?? null, limits, enough - length, depth + 1) + 1;
+    const shown = isArray
+      ? Math.min(value.length, limits.items)
+      : Math.min(members(value).length, limits.members);
+    for (let at = 0; at < shown && length <= enough; at += 1) {
+      const [name, item] = isArray ? [1, value[at] ?? null] : (members(value)[at] ?? [0, null]);
+      length += name + measure(item, limits, enough - length, depth + 1);
     }
     return length;
-  }
-  if (!isJsonObject(value)) return JSON.stringify(value).length;
-  let length = 2;
-  if (depth >= limits.depth) return length;
-  let members = 0;
-  for (const [name, item] of Object.entries(value)) {
-    if (length > enough || members >= limits.members) break;
-    members += 1;
-    length += JSON.stringify(name).length + 2 + measure(item ?? null, limits, enough - length, depth + 1);
-  }
-  return length;
+  };
 }
 
 function render(root: Json, limits: Limits, characters: number): string {
