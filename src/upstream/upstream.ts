@@ -1,7 +1,7 @@
 // The OpenAI-compatible APIs behind the gateway: which one serves a model, how it is asked, how bytes pass through.
 import { Readable } from 'node:stream';
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { EgressAnswer, EgressLimits, Send } from '../egress/egress.ts';
+import type { EgressLimits, Send } from '../egress/egress.ts';
 import type { Chunk } from '../openai/chat.ts';
 import { requestText, type ChatRequest } from '../openai/request.ts';
 import { createScrubber } from '../telemetry/secrets.ts';
@@ -35,6 +35,13 @@ export interface ForwardRequest {
   readonly body?: Uint8Array | Readable;
 }
 
+/** An answer that is passed through, with the headers that the client may see (H8). */
+export interface ForwardedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 /** One configured upstream. */
 export interface Upstream {
   readonly name: string;
@@ -44,23 +51,22 @@ export interface Upstream {
    * The door to the model for one run. Each call of the function is a step: it posts the request and yields the
    * answer's chunks. They throw a `GatewayError`, an `UpstreamError`, or the signal's reason.
    */
-  ask(context: AskContext): (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+  readonly ask: (context: AskContext) => (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
   /**
-   * Passes a request through. The answer's headers are those that the client may see (H8), its status is the
-   * upstream's. Throws a `GatewayError` for what must not pass: redirects, our own key refused (F4), failures.
+   * Passes a request through; the answer's status is the upstream's, a retry is the client's (H4). Throws a `GatewayError` for what must not pass: redirects, our own key refused (F4), failures.
    */
-  forward(
+  readonly forward: (
     request: ForwardRequest,
     context: Omit<AskContext, 'onAnswer'>,
     signal: AbortSignal,
-  ): Promise<EgressAnswer>;
+  ) => Promise<ForwardedAnswer>;
 }
 
 /** The configured upstreams. */
 export interface Upstreams {
   readonly all: readonly Upstream[];
   /** The first whose model patterns match. */
-  find(model: string): Upstream | null;
+  readonly find: (model: string) => Upstream | null;
 }
 
 /** Deadlines in milliseconds. The first byte of a step may take the rest of the run: its signal ends it (K5). */
@@ -167,7 +173,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     request: ForwardRequest,
     context: Omit<AskContext, 'onAnswer'>,
     signal: AbortSignal,
-  ): Promise<EgressAnswer> {
+  ): Promise<ForwardedAnswer> {
     const speaker: Speaker = { name, credential: { key, authorization: context.authorization }, scrub };
     const { method, path, body } = request;
     const passed = {
