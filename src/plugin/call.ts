@@ -4,6 +4,7 @@ import type { Send } from '../egress/egress.ts';
 import type { Json, ToolResult } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createMask } from '../telemetry/secrets.ts';
 import { createArgumentReader } from './arguments.ts';
 import { exchange } from './exchange.ts';
 import type { PluginFunction } from './function.ts';
@@ -31,7 +32,7 @@ export interface PluginCallOptions {
   readonly settings: Readonly<Record<string, PluginSettings>>;
   /** Characters of one result (`budget.resultCharacters`). */
   readonly resultCharacters: number;
-  /** What no result may show besides the plugin's own credential (S5). A few: they are looked for in every result. */
+  /** What no result may show besides the plugin's own credential (S5). */
   readonly secrets: readonly string[];
   readonly userAgent: string;
   readonly audit: Audit;
@@ -51,6 +52,8 @@ interface Call {
   readonly plugin: Plugin;
   readonly settings: PluginSettings | undefined;
   readonly consumer: string;
+  /** Takes the secrets out of a text. */
+  readonly mask: (text: string) => string;
   readonly options: PluginCallOptions;
 }
 
@@ -62,12 +65,24 @@ const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Makes the function that performs plugin calls. */
 export function createPluginCall(options: PluginCallOptions): CallPlugin {
   const readArguments = createArgumentReader();
+  const masks = new WeakMap<Plugin, (text: string) => string>();
+  const maskOf = (plugin: Plugin) => {
+    const mask = masks.get(plugin) ?? createMask(secretsOf(plugin, options));
+    masks.set(plugin, mask);
+    return mask;
+  };
 
   return async (fn, plugin, argumentsText, { consumer, signal }) => {
     signal.throwIfAborted();
     const started = performance.now();
-    const settings = Object.hasOwn(options.settings, plugin.name) ? options.settings[plugin.name] : undefined;
-    const call: Call = { fn, plugin, settings, consumer: consumer.name, options };
+    const call: Call = {
+      fn,
+      plugin,
+      consumer: consumer.name,
+      settings: settingsOf(plugin, options),
+      mask: maskOf(plugin),
+      options,
+    };
     const read = attempt(call, () => readArguments(fn, argumentsText));
     const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
     const built = 'values' in read ? attempt(call, () => build(call, read.values)) : read;
@@ -123,7 +138,7 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
     const answered = Buffer.from(body.subarray(0, 500)).toString();
     log.warn('a plugin refused its credential', { plugin: plugin.name, status, answered });
   }
-  const shape = { characters, secrets: secretsOf(call) };
+  const shape = { characters, secrets: [], mask: call.mask };
   const shaped = attempt(call, () => ({
     content: shapeResult({ ...answer, method: request.method }, shape),
   }));
@@ -146,8 +161,12 @@ function millisecondsOf(text: string): number {
   return Number.parseInt(text, 10) * unit;
 }
 
-function secretsOf({ plugin, settings, options }: Call): string[] {
-  const credential = plugin.manifest && settleCredential(plugin.manifest, settings);
+function settingsOf(plugin: Plugin, { settings }: PluginCallOptions): PluginSettings | undefined {
+  return Object.hasOwn(settings, plugin.name) ? settings[plugin.name] : undefined;
+}
+
+function secretsOf(plugin: Plugin, options: PluginCallOptions): string[] {
+  const credential = plugin.manifest && settleCredential(plugin.manifest, settingsOf(plugin, options));
   const own = [
     credential?.manifest?.value,
     credential?.shared,

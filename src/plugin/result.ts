@@ -38,6 +38,8 @@ export interface ShapeOptions {
   readonly characters: number;
   /** Never shown, in whatever form (security S1, S5). */
   readonly secrets: readonly string[];
+  /** The mask of these secrets, if it is at hand: making it anew costs more than shaping a small answer. */
+  readonly mask?: (text: string) => string;
 }
 
 const maxErrorBody = 2000;
@@ -48,7 +50,7 @@ const maxNesting = 100;
 
 /** The text of the tool message for an answer (R1 to R7). The same answer gives the same text (R9). */
 export function shapeResult(answer: PluginAnswer, options: ShapeOptions): string {
-  const mask = createMask(options.secrets);
+  const mask = options.mask ?? createMask(options.secrets);
   const isSuccess = answer.status >= 200 && answer.status <= 299;
   const text = isSuccess ? shapeSuccess(answer, options.characters, mask) : shapeError(answer, mask);
   return text.length <= options.characters ? text : cutText(text, options.characters);

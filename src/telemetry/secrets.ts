@@ -18,14 +18,8 @@ export function createScrubber(secrets: Iterable<string>): (text: string) => str
 
 /** As {@link createScrubber}, but for texts whose other words matter: only the given secrets go ("basic arithmetic" stays). */
 export function createMask(secrets: Iterable<string>): (text: string) => string {
-  const byStart = new Map<string, string[]>();
-  for (const form of new Set(Array.from(secrets).flatMap(spellings))) {
-    const start = form.slice(0, shortest);
-    byStart.set(
-      start,
-      [...(byStart.get(start) ?? []), form].toSorted((a, b) => b.length - a.length),
-    );
-  }
+  const forms = [...new Set(Array.from(secrets).flatMap(spellings))].toSorted((a, b) => b.length - a.length);
+  const byStart = Map.groupBy(forms, (form) => form.slice(0, shortest));
   const starts = [...byStart.keys()];
   return (text) => {
     // Few secrets and a long text, as in a plugin's answer: looking whether one is there is 100 times faster.
