@@ -1,7 +1,7 @@
 // Names of functions: legal for every model, unique over all plugins, independent of order (`openapi.md` N1 to N5).
 import { createHash } from 'node:crypto';
 import { pointerSteps } from '../openapi/value.ts';
-import { legalName, type Operation } from './operation.ts';
+import { legalName, pathName, type Operation } from './operation.ts';
 
 /** An operation and the `name_for_model` of its plugin. */
 export interface NamedOperation {
@@ -39,8 +39,7 @@ function withSuffix(name: string, entry: NamedOperation, length: number): string
 function plainName(entry: NamedOperation): string {
   const { operation } = entry;
   const prefix = prefixOf(entry.plugin);
-  const id =
-    legalName(operation.id) || legalName(`${operation.method.toLowerCase()}_${operation.path}`) || 'op';
+  const id = legalName(operation.id) || pathName(operation.method, operation.path);
   const name = `${prefix}__${id}`;
   return name.length <= longest ? name : withSuffix(`${prefix.slice(0, 24)}__${id}`, entry, 6);
 }

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../openai/chat.ts';
 import { mergeAllOf, type OnConflict } from '../openapi/schema-merge.ts';
 import type { Schema } from '../openapi/schema.ts';
 import { entriesOf, isObject, member, setMember, textMember } from '../openapi/value.ts';
-import { cleanText, joinTexts } from './model-text.ts';
+import { cleanText } from './model-text.ts';
 
 /** Keywords that every profile takes as they are. */
 const plain = [
@@ -238,7 +238,7 @@ function describe(showing: Showing, name: string): JsonObject {
     const json = JSON.stringify(example);
     if (json.length <= longestExample) words.push(`e.g. ${json}`);
   }
-  for (const word of words) if (!text.includes(word)) text = joinTexts(text, word);
+  for (const word of words) if (!text.includes(word)) text = text === '' ? word : `${text}\n${word}`;
   return text === '' ? {} : { description: text };
 }
 

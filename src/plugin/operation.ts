@@ -190,7 +190,7 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
   const { written, pointer } = site;
   const id = textMember(written, 'operationId')?.trim();
   const tags = listMember(written, 'tags').filter((tag) => typeof tag === 'string');
-  const name = id || legalName(`${site.method.toLowerCase()}_${template.path}`) || 'op';
+  const name = id || pathName(site.method, template.path);
   const hidden = isHidden(written) || ['OPTIONS', 'TRACE', 'CONNECT'].includes(site.method);
   if (!reading.filter.offers({ id: name, method: site.method, key: site.key, tags, hidden })) {
     if (hidden)
@@ -267,6 +267,11 @@ export function legalName(text: string): string {
   while (start < end && legal[start] === '_') start += 1;
   while (end > start && legal[end - 1] === '_') end -= 1;
   return legal.slice(start, end);
+}
+
+/** N1: the name of an operation without an id. */
+export function pathName(method: string, path: string): string {
+  return legalName(`${legalName(method.toLowerCase())}_${legalName(path)}`) || 'op';
 }
 
 function readProduces(written: JsonObject, references: References, pointer: string): string[] {
