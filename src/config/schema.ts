@@ -45,9 +45,9 @@ const pluginSettings = {
     },
     timeout: {
       type: 'string',
-      pattern: '^[0-9]+(ms|s|m)$',
+      pattern: '^([1-9][0-9]{0,5}ms|[1-9][0-9]{0,3}s|[1-9][0-9]?m)$',
       examples: ['45s'],
-      description: 'Deadline of one call.',
+      description: 'Deadline of one call: 500ms, 45s, 2m.',
       default: '45s',
     },
     egress: {

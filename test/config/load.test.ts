@@ -177,6 +177,13 @@ describe('faults', () => {
     );
   });
 
+  test('a timeout that is none, or longer than a timer can be, is a fault', async () => {
+    for (const timeout of ['0s', '0', '45', '1h', '-1s', '1.5s', '99999m', '1e3s', 's']) {
+      const problems = await problemsOf(`plugins: {settings: {todo: {timeout: "${timeout}"}}}`);
+      assert.match(problems[0] ?? '', /timeout: has the wrong form; write it like 45s/, timeout);
+    }
+  });
+
   test('a message never repeats a value, which may be a secret (S1)', async () => {
     const canary = 'canary-51f0a9';
     const problems = await problemsOf(
