@@ -1,0 +1,113 @@
+// Loads plugins from paths without a running gateway, as `check` and `functions` need them.
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { createEgress } from '../egress/create-egress.ts';
+import { EgressError, type Egress, type SendDocument } from '../egress/egress.ts';
+import {
+  readInstalled,
+  readManifestBeside,
+  readManifestFile,
+  type Candidate,
+  type SourceReader,
+} from '../plugin/candidate.ts';
+import { loadPlugin } from '../plugin/load.ts';
+import { uniqueNames } from '../plugin/plugin-name.ts';
+import { makeSnapshot, type Plugin } from '../plugin/snapshot.ts';
+import { fetchMilliseconds, locateEntry } from '../plugin/source.ts';
+import { documentNames, findManifests } from './find-manifests.ts';
+import { readVersion } from './version.ts';
+
+/** A plugin, and the path under which it was found. */
+export interface FoundPlugin {
+  readonly path: string;
+  readonly plugin: Plugin;
+}
+
+/** How to load. */
+export interface LoadPathsOptions {
+  /** Settings and allow-list that apply. */
+  readonly config: Config;
+  /** Nothing is fetched: a document by URL is a diagnostic. */
+  readonly offline: boolean;
+}
+
+const parallel = 8;
+
+/** Loads every plugin of the paths. Plugins of one folder share their names, those of different folders do not. */
+export async function loadPaths(paths: readonly string[], options: LoadPathsOptions): Promise<FoundPlugin[]> {
+  const files: string[] = [];
+  for (const path of paths) files.push(...(/^https?:/.test(path) ? [path] : await findManifests(path)));
+  const { allow } = options.config.egress;
+  const egress = createEgress({ allow, own: () => [], instance: 'check' });
+  try {
+    const folders = Object.values(Object.groupBy(files, (file) => dirname(file)));
+    const userAgent = `plugin-gateway/${await readVersion()}`;
+    const found: FoundPlugin[] = [];
+    for (let at = 0; at < folders.length; at += parallel) {
+      const some = folders.slice(at, at + parallel);
+      const loads = some.map((folder) => loadFolder(folder ?? [], egress, userAgent, options));
+      found.push(...(await Promise.all(loads)).flat());
+    }
+    return found;
+  } finally {
+    await egress.close();
+  }
+}
+
+async function loadFolder(
+  files: readonly string[],
+  egress: Egress,
+  userAgent: string,
+  { config, offline }: LoadPathsOptions,
+): Promise<FoundPlugin[]> {
+  const { folder, settings: all } = config.plugins;
+  const settings = (name: string) => (Object.hasOwn(all, name) ? all[name] : undefined);
+  const reader: SourceReader = {
+    send: (name) => (offline ? refuse : egress.document(name === null ? [] : (settings(name)?.egress ?? []))),
+    userAgent,
+    signal: AbortSignal.timeout(fetchMilliseconds),
+    settings,
+  };
+  const candidates = await Promise.all(files.map((file) => readCandidate(file, reader)));
+  const names = uniqueNames(candidates);
+  const loaded = await Promise.all(
+    candidates.map(async (candidate, at) => {
+      const { name, diagnostics } = names[at] ?? { name: candidate.name, diagnostics: [] };
+      const one = await loadPlugin(name, candidate, {
+        settings: settings(name),
+        folder,
+        reader,
+        allows: () => true,
+        last: undefined,
+      });
+      return { ...one, diagnostics: [...diagnostics, ...one.diagnostics] };
+    }),
+  );
+  const { plugins } = await makeSnapshot(loaded, settings);
+  return candidates.flatMap((candidate, at) => {
+    const plugin = plugins.find((one) => one.source === candidate.source);
+    return plugin ? [{ path: files[at] ?? candidate.source, plugin }] : [];
+  });
+}
+
+async function readCandidate(file: string, reader: SourceReader): Promise<Candidate> {
+  if (/^https?:/.test(file) || /\.ya?ml$/i.test(file)) return readInstalled(locateEntry(file), reader);
+  const neighbour = findNeighbour(file);
+  if (neighbour !== undefined) return readManifestBeside(file, neighbour, reader);
+  const candidate = await readManifestFile(file, reader);
+  if (candidate.manifest !== null) return candidate;
+  // What has no manifest's fields may be a bare document (M1).
+  const bare = await readInstalled({ kind: 'file', file, within: null }, reader);
+  return bare.document?.document ? bare : candidate;
+}
+
+/** M22: the document that lies beside an `ai-plugin.json`. */
+function findNeighbour(file: string): string | undefined {
+  if (basename(file) !== 'ai-plugin.json') return undefined;
+  return documentNames.map((name) => join(dirname(file), name)).find((path) => existsSync(path));
+}
+
+const refuse: SendDocument = async ({ origin }) => {
+  throw new EgressError('unreachable', `${origin} is not asked, because of --offline.`);
+};

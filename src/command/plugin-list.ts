@@ -1,0 +1,56 @@
+// Shows installed plugins: state, functions, tokens, and what is wrong with them.
+import type { Diagnostic } from '../openapi/diagnostic.ts';
+import type { Plugin } from '../plugin/registry.ts';
+import { drawTable, wrap } from './table.ts';
+import type { Style, Terminal } from './terminal.ts';
+
+/** Colour of a state or a severity. */
+export const colours: Readonly<Record<Plugin['state'] | Diagnostic['severity'], Style>> = {
+  ok: 'green',
+  warning: 'yellow',
+  'needs-oauth': 'yellow',
+  error: 'red',
+  info: 'dim',
+};
+
+/** One row per plugin; below it the errors, and how many warnings `check` would show. */
+export function drawPlugins(
+  plugins: readonly Plugin[],
+  terminal: Pick<Terminal, 'columns' | 'paint'>,
+): string {
+  const table = drawTable(
+    [
+      { title: 'plugin', width: 28 },
+      { title: 'state', width: 13 },
+      { title: 'functions', width: 10 },
+      { title: 'tokens', width: 8 },
+      { title: 'for people' },
+    ],
+    plugins.map((plugin) => [
+      plugin.name,
+      terminal.paint(colours[plugin.state], plugin.state),
+      String(plugin.functions.length),
+      String(sumTokens(plugin)),
+      plugin.manifest?.nameForHuman ?? '',
+    ]),
+    terminal,
+  );
+  const errors = plugins
+    .flatMap((plugin) => plugin.diagnostics)
+    .filter((finding) => finding.severity === 'error')
+    .map((finding) => drawDiagnostic(finding, terminal));
+  return [table, ...errors].join('\n');
+}
+
+/** Tokens that the functions of a plugin cost in each request. */
+export function sumTokens(plugin: Pick<Plugin, 'functions'>): number {
+  return plugin.functions.reduce((sum, fn) => sum + fn.tokens, 0);
+}
+
+/** A finding as `severity code source:line pointer`, its message below. */
+export function drawDiagnostic(finding: Diagnostic, terminal: Pick<Terminal, 'columns' | 'paint'>): string {
+  const place = `${finding.source}${finding.line === null ? '' : `:${finding.line}`}`;
+  const severity = terminal.paint(colours[finding.severity], finding.severity);
+  const head = `  ${severity} ${finding.code}  ${place}${finding.pointer === '' ? '' : `  ${finding.pointer}`}`;
+  return `${head}\n${wrap(finding.message, terminal.columns, '    ')}`;
+}

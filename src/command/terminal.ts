@@ -1,0 +1,41 @@
+// What a command writes to: lines out, lines about trouble, width, colour. Tests give their own.
+import { styleText } from 'node:util';
+
+/** A style of `node:util` styleText, or several. */
+export type Style = Parameters<typeof styleText>[0];
+
+/** Where a command writes, and what it may read of its surroundings. */
+export interface Terminal {
+  /** One line, or several, to standard output. */
+  readonly line: (text?: string) => void;
+  /** Text without a line end, as it streams in. */
+  readonly text: (text: string) => void;
+  /** One line to standard error. */
+  readonly trouble: (text: string) => void;
+  /** The text in a style; as it is where there is no colour (not a TTY, NO_COLOR). */
+  readonly paint: (style: Style, text: string) => string;
+  /** Width for tables, 80 to 120. */
+  readonly columns: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ends when the process is asked to stop (SIGINT, SIGTERM). Until it is called, such a signal ends the process. */
+  readonly untilStopped: () => Promise<void>;
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const { stdout, stderr } = process;
+  const colour = stdout.isTTY && stdout.hasColors();
+  return {
+    line: (text = '') => stdout.write(`${text}\n`),
+    text: (text) => stdout.write(text),
+    trouble: (text) => stderr.write(`${text}\n`),
+    paint: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
+    columns: Math.min(120, Math.max(80, stdout.columns ?? 100)),
+    environment: process.env,
+    untilStopped: () =>
+      new Promise((resolve) => {
+        process.once('SIGINT', () => resolve());
+        process.once('SIGTERM', () => resolve());
+      }),
+  };
+}

@@ -1,0 +1,168 @@
+// `plugin-gateway check` and `functions`.
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { main } from '../../src/main.ts';
+import { needsShared, sharedFolder } from '../shared-data.ts';
+import { recordTerminal } from './recording-terminal.ts';
+
+interface Finding {
+  code: string;
+  severity: string;
+  pointer: string;
+  line: number | null;
+  message: string;
+}
+
+interface Row {
+  path: string;
+  name: string;
+  state: string;
+  functions: number;
+  tokens: number;
+  diagnostics: Finding[];
+}
+
+async function call(...args: string[]) {
+  const terminal = recordTerminal();
+  return { code: await main(args, terminal), out: terminal.out(), err: terminal.err() };
+}
+
+async function check(...args: string[]): Promise<{ code: number; rows: Row[] }> {
+  const { code, out, err } = await call('check', ...args, '--json', '--offline');
+  assert.ok(out, err);
+  return { code, rows: JSON.parse(out) };
+}
+
+const manifest = {
+  schema_version: 'v1',
+  name_for_model: 'clock',
+  name_for_human: 'Clock',
+  description_for_model: 'Tells the time.',
+  description_for_human: 'Tells the time.',
+  auth: { type: 'none' },
+  api: { type: 'openapi', url: 'https://clock.example.com/openapi.yaml' },
+  logo_url: 'https://clock.example.com/logo.png',
+  contact_email: 'a@example.com',
+  legal_info_url: 'https://clock.example.com/legal',
+};
+const document =
+  'openapi: 3.0.0\ninfo: { title: Clock, version: "1" }\npaths:\n  /time:\n    get:\n      operationId: getTime\n' +
+  '      responses: { "200": { description: ok } }\n';
+
+async function folder(context: TestContext, files: Record<string, string>): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'check-'));
+  context.after(() => rm(root, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(join(root, name, '..'), { recursive: true });
+    await writeFile(join(root, name), text);
+  }
+  return root;
+}
+
+test('the sample plugins have no warning; their functions and tokens are counted', async () => {
+  const { code, out } = await call('check', 'well-known', '--json');
+  const rows: Row[] = JSON.parse(out);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    rows.map(({ name, state, functions }) => [name, state, functions]),
+    [
+      ['bookshop', 'ok', 4],
+      ['converter', 'ok', 2],
+      ['todo', 'ok', 4],
+    ],
+  );
+  for (const row of rows) {
+    assert.deepEqual(Object.keys(row), ['path', 'name', 'state', 'functions', 'tokens', 'diagnostics']);
+    assert.ok(row.tokens > 100);
+    for (const { severity } of row.diagnostics) assert.equal(severity, 'info');
+  }
+});
+
+test('M22: a document beside ai-plugin.json is read as if served from api.url', async (context) => {
+  const root = await folder(context, {
+    'clock/ai-plugin.json': JSON.stringify(manifest),
+    'clock/openapi.yaml': document,
+  });
+  const { code, rows } = await check(root);
+  assert.equal(code, 0);
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0]?.name, 'clock');
+  assert.equal(rows[0]?.functions, 1);
+});
+
+test('M2: an error in one manifest is reported with its line; the others stay', async (context) => {
+  const root = await folder(context, {
+    'broken.json': '{\n  "schema_version": "v1",\n  oops\n}',
+    'clock.json': JSON.stringify({ ...manifest, api: { type: 'openapi', url: 'clock.yaml' } }),
+    'openapi/clock.yaml': document.replace(
+      'paths:',
+      'servers: [{ url: "https://clock.example.com" }]\npaths:',
+    ),
+  });
+  const { code, rows } = await check(root);
+  assert.equal(code, 1);
+  assert.deepEqual(
+    rows.map(({ state }) => state),
+    ['error', 'ok'],
+  );
+  const finding = rows[0]?.diagnostics.find(({ severity }) => severity === 'error');
+  assert.equal(finding?.line, 3);
+});
+
+test('a bare document is checked as a plugin without a manifest', async (context) => {
+  const root = await folder(context, {
+    'api.yaml': document.replace('paths:', 'servers: [{ url: "https://a.example.com" }]\npaths:'),
+  });
+  const { rows } = await check(join(root, 'api.yaml'));
+  assert.deepEqual(
+    rows.map(({ name, functions }) => [name, functions]),
+    [['Clock', 1]],
+  );
+});
+
+test('with --offline nothing is fetched: a document by URL is an error', async (context) => {
+  const root = await folder(context, { 'clock.json': JSON.stringify(manifest) });
+  const { code, rows } = await check(root);
+  assert.equal(code, 1);
+  assert.match(rows[0]?.diagnostics[0]?.message ?? '', /--offline/);
+});
+
+test('findings are printed with severity, code, place and advice', async (context) => {
+  const root = await folder(context, {
+    'clock.json': JSON.stringify({ ...manifest, name_for_human: undefined }),
+  });
+  const { code, out } = await call('check', root, '--offline');
+  assert.equal(code, 1);
+  assert.match(out, /error field-missing {2}.*clock\.json/);
+  assert.match(out, /name_for_human/);
+  assert.match(out, /1 plugin: 1 error/);
+});
+
+test('functions are printed byte for byte as they are injected, or as a table', async () => {
+  const { code, out } = await call('functions', 'well-known/todo.json', '--json');
+  assert.equal(code, 0);
+  const definitions: { type: string; function: { name: string } }[] = JSON.parse(out);
+  assert.deepEqual(
+    definitions.map((one) => one.function.name),
+    ['todo__listTodos', 'todo__addTodo', 'todo__deleteTodo', 'todo__completeTodo'],
+  );
+  const table = await call('functions', 'well-known/converter.json');
+  assert.match(table.out, /converter__convertUnits {2}GET \/convert {2}\d+ tokens/);
+  assert.doesNotMatch(table.out, /digits/, 'M15: an overridden parameter is hidden');
+  for (const line of table.out.split('\n')) assert.ok(line.length <= 100, line);
+});
+
+test('every manifest of the old store loads or says why not', needsShared, async () => {
+  const { code, rows } = await check(join(sharedFolder() ?? '', 'corpus/store'));
+  assert.equal(code, 1);
+  assert.equal(rows.length, 567);
+  for (const row of rows) {
+    const errors = row.diagnostics.filter(({ severity }) => severity === 'error');
+    assert.ok(row.state !== 'error' || errors.length > 0, row.path);
+    assert.ok(row.functions > 0 || row.state === 'error', row.path);
+  }
+  assert.ok(rows.filter(({ state }) => state !== 'error').length >= 488);
+});

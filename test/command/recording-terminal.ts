@@ -1,0 +1,31 @@
+// A terminal that keeps what a command writes.
+import { stripVTControlCharacters } from 'node:util';
+import type { Terminal } from '../../src/command/terminal.ts';
+
+export interface RecordingTerminal extends Terminal {
+  /** Standard output so far. */
+  readonly out: () => string;
+  /** Standard error so far. */
+  readonly err: () => string;
+  /** Sends the signal that a command waits for. */
+  readonly stop: () => void;
+}
+
+/** Makes one of 100 columns without colour; the environment holds nothing but what is given. */
+export function recordTerminal(environment: Record<string, string> = {}): RecordingTerminal {
+  let out = '';
+  let err = '';
+  const stopped = Promise.withResolvers<void>();
+  return {
+    line: (text = '') => void (out += `${text}\n`),
+    text: (text) => void (out += text),
+    trouble: (text) => void (err += `${text}\n`),
+    paint: (_style, text) => text,
+    columns: 100,
+    environment,
+    untilStopped: () => stopped.promise,
+    out: () => stripVTControlCharacters(out),
+    err: () => stripVTControlCharacters(err),
+    stop: () => stopped.resolve(),
+  };
+}

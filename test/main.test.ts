@@ -1,0 +1,62 @@
+// The command line: help, version, and wrong calls, each with its exit code.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { main } from '../src/main.ts';
+import { recordTerminal } from './command/recording-terminal.ts';
+
+const names = ['check', 'functions', 'chat'];
+
+async function call(...args: string[]) {
+  const terminal = recordTerminal();
+  return { code: await main(args, terminal), out: terminal.out(), err: terminal.err() };
+}
+
+test('without a command, the commands are listed', async () => {
+  const { code, out } = await call();
+  assert.equal(code, 0);
+  for (const name of names) assert.match(out, new RegExp(`^  ${name} `, 'm'));
+});
+
+for (const name of names) {
+  test(`"${name} --help" and "help ${name}" say how to call it`, async () => {
+    const help = await call(name, '--help');
+    assert.equal(help.code, 0);
+    assert.match(help.out, new RegExp(`^Usage: plugin-gateway ${name}`));
+    assert.deepEqual(await call('help', name), help);
+    for (const line of help.out.split('\n')) assert.ok(line.length <= 104, line);
+  });
+
+  test(`an unknown option of "${name}" is refused with code 64`, async () => {
+    const { code, out, err } = await call(name, '--colour=red');
+    assert.equal(code, 64);
+    assert.equal(out, '');
+    assert.match(err, new RegExp(`^plugin-gateway ${name}: Unknown option '--colour'.*${name} --help`));
+    assert.equal(err.trimEnd().split('\n').length, 1);
+  });
+}
+
+test('an unknown command is refused with code 64 and the names of the others', async () => {
+  const { code, err } = await call('server');
+  assert.equal(code, 64);
+  assert.match(err, /there is no command "server".*check, functions/);
+});
+
+test('a missing argument and one too many are refused with code 64', async () => {
+  for (const [args, message] of [
+    [['check'], /The argument PATH... is missing/],
+    [['functions'], /The argument PATH is missing/],
+    [['functions', 'a', 'b'], /"b" is one too many/],
+    [['chat'], /The argument MESSAGE is missing/],
+    [['check', 'no/such/path'], /no file or folder no\/such\/path/],
+  ] as const) {
+    const { code, err } = await call(...args);
+    assert.equal(code, 64, args.join(' '));
+    assert.match(err, message);
+  }
+});
+
+test('the version is that of package.json', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  assert.equal((await call('--version')).out, `${version}\n`);
+});
