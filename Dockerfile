@@ -1,0 +1,27 @@
+# syntax=docker/dockerfile:1
+# Builds dist/ with the development dependencies, then carries it and the runtime dependencies alone.
+FROM node:26-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
+
+FROM node:26-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json LICENSE ./
+COPY bin bin
+COPY config config
+COPY well-known well-known
+# The embedded database lies in data/, the only folder that the process writes to.
+RUN mkdir data && chown node:node data
+USER node
+EXPOSE 8080
+VOLUME /app/data
+HEALTHCHECK --interval=30s --timeout=3s --start-period=15s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "bin/plugin-gateway.js", "serve"]
