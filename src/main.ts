@@ -18,6 +18,7 @@ interface Command {
 }
 
 const commands = new Map<string, Command>([
+  ['serve', { summary: 'run the gateway', load: () => import('./command/serve.ts') }],
   [
     'check',
     { summary: 'say what is wrong with manifests and documents', load: () => import('./command/check.ts') },
@@ -26,9 +27,14 @@ const commands = new Map<string, Command>([
     'functions',
     { summary: 'print the functions as the model sees them', load: () => import('./command/functions.ts') },
   ],
+  ['call', { summary: 'call one operation of a plugin by hand', load: () => import('./command/call.ts') }],
   [
     'chat',
     { summary: 'send one message through a running gateway', load: () => import('./command/chat.ts') },
+  ],
+  [
+    'demo',
+    { summary: 'show everything at work, without key or network', load: () => import('./command/demo.ts') },
   ],
 ]);
 
@@ -68,6 +74,8 @@ function explain(error: unknown, name: string, terminal: Terminal): number {
     return exit.config;
   }
   terminal.trouble(`plugin-gateway ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  // An entry of an allow-list is read only where it is used, not where the configuration is.
+  if (error instanceof Error && error.name === 'AllowListError') return exit.config;
   if (terminal.environment['PLUGIN_GATEWAY_DEBUG'] && error instanceof Error)
     terminal.trouble(error.stack ?? '');
   return exit.failed;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { main } from '../src/main.ts';
 import { recordTerminal } from './command/recording-terminal.ts';
 
-const names = ['check', 'functions', 'chat'];
+const names = ['serve', 'check', 'functions', 'call', 'chat', 'demo'];
 
 async function call(...args: string[]) {
   const terminal = recordTerminal();
@@ -39,7 +39,7 @@ for (const name of names) {
 test('an unknown command is refused with code 64 and the names of the others', async () => {
   const { code, err } = await call('server');
   assert.equal(code, 64);
-  assert.match(err, /there is no command "server".*check, functions/);
+  assert.match(err, /there is no command "server".*serve, check/);
 });
 
 test('a missing argument and one too many are refused with code 64', async () => {
@@ -47,7 +47,9 @@ test('a missing argument and one too many are refused with code 64', async () =>
     [['check'], /The argument PATH... is missing/],
     [['functions'], /The argument PATH is missing/],
     [['functions', 'a', 'b'], /"b" is one too many/],
+    [['call', 'todo'], /The argument OPERATION is missing/],
     [['chat'], /The argument MESSAGE is missing/],
+    [['demo', 'now'], /"now" is one too many/],
     [['check', 'no/such/path'], /no file or folder no\/such\/path/],
   ] as const) {
     const { code, err } = await call(...args);
@@ -59,4 +61,10 @@ test('a missing argument and one too many are refused with code 64', async () =>
 test('the version is that of package.json', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   assert.equal((await call('--version')).out, `${version}\n`);
+});
+
+test('a configuration that is not there is refused with code 78', async () => {
+  const { code, err } = await call('serve', '--config', 'no/such/file.yaml');
+  assert.equal(code, 78);
+  assert.match(err, /no\/such\/file\.yaml.*no such file/);
 });

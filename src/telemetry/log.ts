@@ -20,8 +20,10 @@ export interface LogOptions {
   readonly level?: string | undefined;
   /** Secrets that must never be written: keys and credentials of the configuration. */
   readonly secrets?: Iterable<string>;
-  /** Takes whole lines; standard output when absent. */
+  /** Takes whole lines; when absent, `descriptor`. */
   readonly destination?: DestinationStream;
+  /** 1 (default): standard output; 2: standard error. */
+  readonly descriptor?: 1 | 2;
 }
 
 /** A log and the way to end it. */
@@ -41,7 +43,9 @@ export function createLog(options: LogOptions = {}): OpenLog {
   const scrub = createScrubber(options.secrets ?? []);
   const level = options.level?.toLowerCase() || 'info';
   const known = levels.includes(level);
-  const output = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxHeldBack });
+  const output =
+    options.destination ??
+    pino.destination({ dest: options.descriptor ?? 1, sync: false, maxLength: maxHeldBack });
   const logger = pino(
     {
       level: known ? level : 'info',

@@ -19,19 +19,22 @@ export function findIds(
   const wanted = new Set(
     clause.flatMap((token) => (isStopWord(token) ? [] : token.text.split(/\s+/).map(stem))),
   );
-  const found = new Map<string | number, number>();
+  const found = new Map<string | number, Set<string>>();
   for (const object of results.flatMap((text) => objectsOf(parse(text)))) {
     const id = idOf(name, object);
     if (id === undefined) continue;
-    const words = new Set(
-      Object.values(object)
-        .flatMap((value) => (typeof value === 'string' ? nameWords(value) : []))
-        .map(stem),
-    );
-    const shared = [...wanted].filter((word) => words.has(word)).length;
-    found.set(id, Math.max(found.get(id) ?? 0, shared));
+    const texts = Object.values(object).filter((value) => typeof value === 'string');
+    found.set(id, new Set([...(found.get(id) ?? []), ...texts.flatMap(nameWords).map(stem)]));
   }
-  const ranked = [...found].toSorted(([, a], [, b]) => b - a);
+  const objects = [...found.values()];
+  // What stands in every object, such as the name of the list, tells none of them from the others.
+  const telling = [...wanted].filter(
+    (word) => objects.length === 1 || !objects.every((words) => words.has(word)),
+  );
+  const shares = [...found].map(
+    ([id, words]) => [id, telling.filter((word) => words.has(word)).length] as const,
+  );
+  const ranked = shares.toSorted(([, a], [, b]) => b - a);
   if (ranked.length === 1 || clause.some((token) => /^(it|first|that|this|one)$/i.test(token.text))) {
     return ranked.slice(0, 1).map(([id]) => id);
   }
@@ -95,7 +98,7 @@ function describe(value: Json, indent: string): string {
   const nested = entries.flatMap(([key, inner]) =>
     typeof inner !== 'object' || inner === null || (Array.isArray(inner) && inner.length === 0)
       ? []
-      : [`${indent}  ${key}: ${describe(inner, `${indent}  `)}`],
+      : [`${indent}  ${key}: ${describe(inner, `${indent}  `)}`.replace(': \n', ':\n')],
   );
   return [values.slice(0, 12).join(', '), ...nested.slice(0, 6)].filter((part) => part !== '').join('\n');
 }

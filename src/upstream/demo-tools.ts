@@ -42,16 +42,28 @@ function readTool(name: string, definition: JsonObject): Tool {
   for (const word of ownWords) note(word, weightOf(word));
   for (const word of nameWords(plugin)) note(meaning(word), weights.plugin);
   for (const word of textWords(description)) note(word, word === '=get' ? weights.ask : weights.description);
-  for (const [key, value] of Object.entries(asObject(parameters['properties']))) {
-    const schema = asObject(value);
-    for (const word of nameWords(key)) note(meaning(word), weights.parameter);
-    for (const item of enumOf(schema))
-      note(meaning(JSON.stringify(item).replaceAll('"', '')), weights.parameter);
-    for (const word of textWords(schema['description'])) note(word, weights.detail);
-  }
+  noteParameters(parameters, note, 0);
   const summary = /^[^.\n]{0,160}/.exec(description)?.[0] ?? '';
   const verbText = (ownName[0] ?? '').toLowerCase();
   return { name, plugin, summary, parameters, words, verbText, verb: ownWords[0] ?? '' };
+}
+
+/** Words of parameters and of what is inside them, a few levels deep. */
+function noteParameters(
+  schema: JsonObject,
+  note: (word: string, weight: number) => void,
+  depth: number,
+): void {
+  if (depth > 3) return;
+  for (const [key, value] of Object.entries(asObject(schema['properties']))) {
+    const property = asObject(value);
+    for (const word of nameWords(key)) note(meaning(word), weights.parameter);
+    for (const item of enumOf(property))
+      note(meaning(JSON.stringify(item).replaceAll('"', '')), weights.parameter);
+    for (const word of textWords(property['description'])) note(word, weights.detail);
+    noteParameters(property, note, depth + 1);
+    noteParameters(asObject(property['items']), note, depth + 1);
+  }
 }
 
 function weightOf(word: string): number {

@@ -201,8 +201,8 @@ test('what follows "then" waits for what comes before', async () => {
 
 test('an id that the message does not give is looked up first', async () => {
   const items = [
-    { id: 7, title: 'buy eggs' },
-    { id: 8, title: 'buy milk' },
+    { id: 7, title: 'buy eggs', list: 'to-do' },
+    { id: 8, title: 'buy milk', list: 'to-do' },
   ];
   const { steps, text: answer } = await play('Mark the milk to-do as done', (name) =>
     name === 'todo__listTodos' ? { total: 2, items } : { id: 8, title: 'buy milk', status: 'completed' },
