@@ -11,7 +11,7 @@ export interface LoadOptions {
   /** `--config`: the file to read. Relative paths, also those in the file, count from the working directory. */
   readonly file?: string | undefined;
   readonly environment: Environment;
-  /** Reads YAML strictly; throws with a message that says where. */
+  /** Reads YAML strictly; throws an error whose `line`, if it has one, says where. */
   readonly readStrict: (text: string) => { value: unknown };
   /** The 1-based line of a JSON pointer in the text; `null` when unknown. */
   readonly lineOf: (text: string, pointer: string) => number | null;
@@ -71,7 +71,8 @@ function parse(text: string, file: string | null, { readStrict }: LoadOptions): 
     return readStrict(text).value ?? {};
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError([`${file}: not valid YAML: ${reason}`], { cause });
+    const line = cause instanceof Error && 'line' in cause ? `:${String(cause.line)}` : '';
+    throw new ConfigError([`${file}${line}: not valid YAML: ${reason}`], { cause });
   }
 }
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { load } from 'js-yaml';
 import { findConfigFile, loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { lineOf, readStrict } from '../../src/openapi/yaml.ts';
 
 let folder = '';
 before(async () => {
@@ -16,17 +16,10 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** The line that holds the pointer's last key: enough for these files. */
-function lineOf(text: string, pointer: string): number | null {
-  const key = pointer.split('/').at(-1) ?? '';
-  const at = text.split('\n').findIndex((line) => line.includes(`${key}:`));
-  return at < 0 ? null : at + 1;
-}
-
 async function read(text: string, environment: Record<string, string> = {}): Promise<Config> {
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, text);
-  return loadConfig({ file, environment, readStrict: (yaml) => ({ value: load(yaml) }), lineOf });
+  return loadConfig({ file, environment, readStrict: (yaml) => ({ value: readStrict(yaml) }), lineOf });
 }
 
 async function problemsOf(
@@ -160,7 +153,7 @@ describe('faults', () => {
       ),
       [
         'gateway.yaml:1: listen.port: must be a whole number, is text',
-        'gateway.yaml: upstreams[0]: lacks "url"',
+        'gateway.yaml:2: upstreams[0]: lacks "url"',
         'gateway.yaml:2: upstreams[0].name: must not be empty',
         'gateway.yaml:5: plugins.settings.todo.credential: is not valid: The secret sent to the plugin. A map names one per security scheme of the document.',
         'gateway.yaml:5: plugins.settings.todo.timeout: has the wrong form; write it like 45s',
@@ -202,12 +195,15 @@ describe('faults', () => {
   test('text that is no YAML is one fault with the reader message', async () => {
     const [problem, ...more] = await problemsOf('a: [');
     assert.equal(more.length, 0);
-    assert.match(problem ?? '', /^gateway\.yaml: not valid YAML: /);
+    assert.match(problem ?? '', /^gateway\.yaml:1: not valid YAML: /);
+    assert.deepEqual(await problemsOf('listen: {}\nlisten: {}'), [
+      'gateway.yaml:2: not valid YAML: duplicated mapping key',
+    ]);
   });
 
   test('a root that is no mapping is a fault', async () => {
     assert.deepEqual(await problemsOf('- 1'), [
-      'gateway.yaml: must be a mapping of keys to values, is a list',
+      'gateway.yaml:1: must be a mapping of keys to values, is a list',
     ]);
   });
 
