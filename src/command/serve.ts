@@ -17,8 +17,8 @@ Usage: plugin-gateway serve [--config FILE] [--host HOST] [--port PORT]
 Runs the gateway until it gets SIGINT or SIGTERM; then it finishes what is under way and ends.
 
   --config FILE  the configuration; default PLUGIN_GATEWAY_CONFIG, else config/gateway.yaml if there
-  --host HOST    address to listen on; default HOST, else listen.host of the configuration (127.0.0.1)
-  --port PORT    port to listen on, 0 for a free one; default PORT, else listen.port of the configuration (8080)
+  --host HOST    address to listen on; default the variable HOST, else listen.host (127.0.0.1)
+  --port PORT    port to listen on, 0 for a free one; default the variable PORT, else listen.port (8080)
 
 With OPENAI_API_KEY set and no upstreams configured, it serves https://api.openai.com/v1. Without
 a key, the embedded demo model answers.
