@@ -53,8 +53,8 @@ export function cutJson(text: string, characters: number): string {
     if (limits === null) break;
     const cut = render(root, limits, text.length);
     if (cut.length <= characters) return cut;
-    // The notice has its length too.
-    budget -= cut.length - characters;
+    // The notice has its length too: so much less of the data.
+    budget = measure(root, limits, budget) - (cut.length - characters);
   }
   return cutText(text, characters);
 }
