@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
 
 /** An answer that comes back; its headers are those that the client may see. */
-export interface PassedAnswer {
+interface PassedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: AsyncIterable<Uint8Array>;

@@ -28,7 +28,7 @@ export interface AskContext {
 }
 
 /** A request that is passed through unread. */
-export interface ForwardRequest {
+interface ForwardRequest {
   readonly method: string;
   /** Below the upstream's URL, with its query: `/models?limit=2`. */
   readonly path: string;
@@ -36,7 +36,7 @@ export interface ForwardRequest {
 }
 
 /** An answer that is passed through, with the headers that the client may see (H8). */
-export interface ForwardedAnswer {
+interface ForwardedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;

@@ -23,7 +23,60 @@ LOCALHOST localhost. [::1] [::] [0:0:0:0:0:0:0:1] [::ffff:127.0.0.1] [::ffff:7f0
 
 type EntryPoint = (t: TestContext, host: string) => Promise<unknown>;
 
+const inner = [
+  '127.0.0.1',
+  '127.8.9.10',
+  '10.0.0.1',
+  '10.255.255.254',
+  '172.16.5.4',
+  '172.31.0.9',
+  '192.168.1.254',
+  '0.0.0.0',
+]
+  .concat([
+    '169.254.169.254',
+    '169.254.170.2',
+    '100.100.100.200',
+    '100.64.1.1',
+    '168.63.129.16',
+    '192.0.0.192',
+  ])
+  .concat([
+    '198.18.3.4',
+    '224.0.0.251',
+    '240.1.2.3',
+    '255.255.255.255',
+    '192.0.2.77',
+    '203.0.113.9',
+    '198.51.100.8',
+  ]);
+
+/** Other ways to write an IPv4 address into a URL. */
+function waysToWrite(address: string): string[] {
+  const bytes = address.split('.').map(Number);
+  const [a = 0, b = 0, c = 0, d = 0] = bytes;
+  const whole = ((a * 256 + b) * 256 + c) * 256 + d;
+  const hex = (n: number): string => n.toString(16);
+  const octal = (n: number): string => `0${n.toString(8)}`;
+  const pair = `${hex(a * 256 + b)}:${hex(c * 256 + d)}`;
+  const wide = address.replace(/[0-9.]/g, (sign) =>
+    sign === '.' ? '．' : String.fromCodePoint(+sign + 0xff10),
+  );
+  const escaped = address.replace(/./g, (sign) => `%${hex(sign.charCodeAt(0))}`);
+  return `
+    ${whole} 0x${hex(whole)} 0X${hex(whole).toUpperCase()} ${octal(whole)} ${wide} ${escaped} ${address}.
+    ${a}.${(b * 256 + c) * 256 + d} ${a}.${b}.${c * 256 + d} ${bytes.map(octal).join('.')} 000${octal(a)}.${b}.${c}.${d}
+    ${bytes.map((byte) => `0x${hex(byte)}`).join('.')} 0x${hex(a)}.${octal(b)}.${c}.${d}
+    [::ffff:${address}] [::ffff:${pair}] [0:0:0:0:0:FFFF:${pair}] [::${address}] [::${pair}] [::ffff:0:${address}]
+    [64:ff9b::${address}] [64:ff9b::${pair}] [64:ff9b:1::${pair}] [2002:${pair}::] [2001:0:${pair}::1]
+    [2001:0:1:2:3:4:${pair}] [fe80::5efe:${address}]`
+    .trim()
+    .split(/\s+/);
+}
+
 const refusals = new Set<EgressFailure>(['address_refused', 'insecure_server', 'dns_failed']);
+
+const everySpelling = [...spellings, ...inner, ...inner.flatMap(waysToWrite)];
 
 /** The system's resolver for names of this machine; a cloud's own name without asking any network. */
 const resolve: Resolve = async (host) =>
@@ -41,10 +94,11 @@ const entryPoints = new Map<string, EntryPoint>([
 for (const [name, enter] of entryPoints) {
   test(`security E13, N1: no spelling of an inner address is dialled for ${name}`, async (t) => {
     const dialled = spyOnSockets(t);
-    for (const host of spellings) {
+    for (const host of everySpelling) {
       const outcome = await enter(t, host).then(() => 'sent', failureOf);
       assert.ok(refusals.has(outcome as EgressFailure), `${host}: ${outcome}`);
     }
+    assert.ok(everySpelling.length > 600);
     assert.deepEqual(dialled, []);
   });
 }

@@ -483,6 +483,27 @@ test('a gzip stream is decoded as it comes', async (t) => {
   await until(() => peer.open() === 0);
 });
 
+test('security E11: a plugin has at most 64 sockets to an origin, an upstream as many as it needs', async (t) => {
+  for (const [kind, most] of [
+    ['plugin', 64],
+    ['upstream', 100],
+  ] as const) {
+    let open = 0;
+    const peer = await startPeer(t, (_request, response) => {
+      open = Math.max(open, peer.open());
+      setTimeout(() => response.end('ok'), 30);
+    });
+    const egress = startEgress(t);
+    const send =
+      kind === 'plugin' ? egress.plugin('p', [`127.0.0.1:${peer.port}`]) : egress.upstream('u', peer.origin);
+    const sent = Array.from({ length: 100 }, async () =>
+      readText((await send(get(peer.origin), never())).body),
+    );
+    assert.deepEqual(new Set(await Promise.all(sent)), new Set(['ok']));
+    assert.equal(open, most, kind);
+  }
+});
+
 test('closing egress cuts what is under way', async (t) => {
   const peer = await startRawPeer(t, () => undefined);
   const egress = startEgress(t);

@@ -466,7 +466,8 @@ test('security S5: our key is taken out of an error body that passes', async (t)
 test('security H10: a request to change the protocol is refused', async (t) => {
   const peer = await startPeer(t, echo);
   const gateway = await startGateway(t, peer);
-  const head = 'GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const head =
+    'GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n';
   assert.match(await rawRequest(gateway, head), /^HTTP\/1\.1 400 [^]*invalid_header/);
   assert.equal(peer.connections(), 0);
 });
