@@ -50,10 +50,17 @@ function mergeInto(merged: JsonObject, one: JsonObject, wins: boolean, onConflic
   for (const [keyword, value] of entriesOf(one)) {
     const present = member(merged, keyword);
     if (present === undefined) setMember(merged, keyword, value);
-    else if (annotations.has(keyword)) {
+    else if (keyword === 'description' && typeof present === 'string' && typeof value === 'string') {
+      merged[keyword] = wins ? joinLines(value, present) : joinLines(present, value);
+    } else if (annotations.has(keyword)) {
       if (wins) merged[keyword] = value;
     } else setMember(merged, keyword, join(keyword, present, value, wins, onConflict));
   }
+}
+
+/** Both texts, unless one says the other: nothing that a document says about a value is lost (S2). */
+function joinLines(first: string, second: string): string {
+  return first.includes(second) ? first : `${first}\n${second}`;
 }
 
 function join(keyword: string, a: Json, b: Json, wins: boolean, onConflict: OnConflict): Json {

@@ -6,7 +6,8 @@ import type { Schema } from '../openapi/schema.ts';
 import { entriesOf, isObject, member, setMember } from '../openapi/value.ts';
 import type { Body } from './declared-body.ts';
 import { joinTexts } from './model-text.ts';
-import { legalName, type Operation, type Overrides } from './operation.ts';
+import { legalName } from './legal-name.ts';
+import type { Operation, Overrides } from './operation.ts';
 import type { Parameter } from './parameter.ts';
 
 /** Where the value of one argument goes. */

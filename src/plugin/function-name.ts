@@ -1,7 +1,8 @@
 // Names of functions: legal for every model, unique over all plugins, independent of order (`openapi.md` N1 to N5).
 import { createHash } from 'node:crypto';
 import { pointerSteps } from '../openapi/value.ts';
-import { legalName, pathName, type Operation } from './operation.ts';
+import { legalName, pathName } from './legal-name.ts';
+import type { Operation } from './operation.ts';
 
 /** An operation and the `name_for_model` of its plugin. */
 export interface NamedOperation {

@@ -16,6 +16,7 @@ import {
 } from '../openapi/value.ts';
 import { bodyOfParameters, readBody, type Body } from './declared-body.ts';
 import { createFilter, type FilterDecision, type OperationFilter } from './filter.ts';
+import { pathName } from './legal-name.ts';
 import { parameterKey, readParameters, type Parameter } from './parameter.ts';
 import { readPath, type PathTemplate } from './path-template.ts';
 import { readSchemes, readSecurity, type SecurityScheme } from './security.ts';
@@ -118,6 +119,7 @@ export function readOperations(
     if (key.startsWith('x-')) continue;
     operations.push(...readPathItem(key, item, reading));
   }
+  reportDuplicates(operations, report);
   for (const pattern of reading.filter.unmatched()) {
     report.warning(
       'filter-unmatched',
@@ -126,6 +128,21 @@ export function readOperations(
     );
   }
   return { operations, diagnostics: withLines(report.diagnostics, document.text) };
+}
+
+/** Settings and policies name operations by id: of several with one id, they mean all. */
+function reportDuplicates(operations: readonly Operation[], report: Report): void {
+  const seen = new Set<string>();
+  for (const { id, pointer } of operations) {
+    if (seen.has(id)) {
+      report.warning(
+        'operation-id-duplicate',
+        pointer,
+        `The operationId ${id} is used more than once; settings that name it mean all of them.`,
+      );
+    }
+    seen.add(id);
+  }
 }
 
 function readPathItem(key: string, written: Json, reading: Reading): Operation[] {
@@ -218,11 +235,11 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
     report.error('operation-failed', pointer, `The operation ${name} cannot be offered: ${failure}.`);
     return null;
   }
-  if (template.path.startsWith('/.well-known/')) {
+  if (isOwnFile(template.path)) {
     report.info(
       'well-known-path',
       pointer,
-      `The operation ${name} reads the plugin's own description; exclude it if it is of no use.`,
+      `The operation ${name} reads one of the plugin's own files; exclude it if it is of no use.`,
     );
   }
   const levels = [member(written, 'servers'), member(site.item, 'servers'), member(document.root, 'servers')];
@@ -250,6 +267,14 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
   });
 }
 
+/** N7: the plugin's manifest, document or logo, which frameworks list among the operations. */
+function isOwnFile(path: string): boolean {
+  const last = path.toLowerCase().slice(path.lastIndexOf('/') + 1);
+  return (
+    path.startsWith('/.well-known/') || (last.includes('logo') && /\.(?:png|jpe?g|svg|ico|webp)$/.test(last))
+  );
+}
+
 /** N7: operations that their author or OpenAPI marks as not for this use. */
 function isHidden(written: JsonObject): boolean {
   return (
@@ -257,21 +282,6 @@ function isHidden(written: JsonObject): boolean {
     member(written, 'x-mcp') === false ||
     member(member(written, 'x-speakeasy-mcp'), 'disabled') === true
   );
-}
-
-/** A text made of characters that a function name may have (N1). */
-export function legalName(text: string): string {
-  const legal = text.replaceAll(/[^A-Za-z0-9_-]+/g, '_');
-  let start = 0;
-  let end = legal.length;
-  while (start < end && legal[start] === '_') start += 1;
-  while (end > start && legal[end - 1] === '_') end -= 1;
-  return legal.slice(start, end);
-}
-
-/** N1: the name of an operation without an id. */
-export function pathName(method: string, path: string): string {
-  return legalName(`${legalName(method.toLowerCase())}_${legalName(path)}`) || 'op';
 }
 
 function readProduces(written: JsonObject, references: References, pointer: string): string[] {

@@ -354,7 +354,7 @@ test('case 45, S4: allOf is merged, siblings win, types narrow', () => {
   };
   assert.deepEqual(property(schema), {
     type: 'object',
-    description: 'sibling',
+    description: 'sibling\nbase',
     properties: { a: { type: 'integer', minimum: 1 }, b: { type: 'string' }, c: {} },
     required: ['a', 'b'],
   });

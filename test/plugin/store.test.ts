@@ -129,3 +129,36 @@ test('S5: the same document gives the same bytes', needsShared, () => {
   assert.equal(first.length, 3);
   assert.deepEqual(make(), first);
 });
+
+test(
+  "the documents of LibreChat's plugins, of forks and of OpenAI's examples give functions",
+  needsShared,
+  () => {
+    const lineage = `${sharedFolder()}/corpus/lineage`;
+    const files = readdirSync(lineage, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /(?:\.ya?ml|remote-specs.*\.json)$/.test(name),
+    );
+    assert.ok(files.length >= 18, `${files.length} documents`);
+    for (const file of files) {
+      const { document } = readDocument(readFileSync(`${lineage}/${file}`, 'utf8'), file);
+      assert.ok(document, file);
+      const { operations, diagnostics } = readOperations(document, {
+        documentUrl: 'https://plugin.example/openapi.yaml',
+        manifestUrl: null,
+        domain: null,
+        server: null,
+        operations: { include: [], exclude: [] },
+      });
+      assert.ok(operations.length > 0, file);
+      assert.deepEqual(
+        diagnostics.filter((finding) => finding.severity === 'error'),
+        [],
+        file,
+      );
+      for (const operation of operations) {
+        const options = { params: new Map(), hiddenHeaders: new Set<string>() };
+        assert.ok(makeFunction('p__f', 'p', operation, options).function, `${file} ${operation.id}`);
+      }
+    }
+  },
+);
