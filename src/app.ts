@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { createAuthentication } from './access/consumer.ts';
 import type { ParkedPart } from './completion/park.ts';
 import type { Config } from './config/schema.ts';
+import { configSecrets } from './config/secrets.ts';
 import { createEgress } from './egress/create-egress.ts';
 import { gatewayError } from './errors.ts';
 import { authenticateHook } from './http/authenticate.ts';
@@ -59,7 +60,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     send: egress.plugin,
     settings,
     resultCharacters: config.budget.resultCharacters,
-    secrets: secretsOf(config),
+    secrets: configSecrets(config),
     userAgent,
     audit,
     log,
@@ -136,15 +137,6 @@ function typedParts({ put, find }: ParkedParts) {
 function trustedHosts({ listen, access }: Config): ReadonlySet<string> | null {
   const loopback = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');
   return access.consumers.length === 0 && loopback ? new Set([listen.host]) : null;
-}
-
-/** What no tool result may show (S1). */
-function secretsOf({ upstreams, access, plugins }: Config): string[] {
-  const credentials = Object.values(plugins.settings).flatMap(({ credential }) =>
-    typeof credential === 'string' ? [credential] : Object.values(credential ?? {}),
-  );
-  const keys = [...upstreams.flatMap(({ key }) => key ?? []), ...access.consumers.map(({ key }) => key)];
-  return [...keys, ...credentials].filter((secret) => secret !== '');
 }
 
 function version(): string {

@@ -5,15 +5,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Consumer } from '../access/consumer.ts';
 import type { Budget } from '../completion/budget.ts';
 import { fold } from '../completion/fold.ts';
-import { inject, type Injected, type Injection } from '../completion/inject.ts';
+import { inject, type Injected } from '../completion/inject.ts';
 import { fromLegacy, isLegacy, legacyPart, toLegacy } from '../completion/legacy.ts';
 import { historyCallIds, lastMessageText, reinsert, type ParkedPart } from '../completion/park.ts';
 import { run, type Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
-import { isJsonObject, type ToolCall, type ToolResult } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/chat.ts';
 import { readElements, readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Tools } from './granted-tools.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
 import { checkContentType, readChatRequest } from './request-body.ts';
 import { createRunRecorder, type RunRecorder } from './run-record.ts';
@@ -43,13 +44,6 @@ export interface ChatUpstream {
   readonly forward:
     | ((body: string, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
     | null;
-}
-
-/** What one consumer may use in one request. A run keeps it to its end. */
-export interface Tools {
-  readonly injection: Injection;
-  /** Performs a call of an injected function. The policy is asked again (`security.md` I3). */
-  readonly call: (toolCall: ToolCall, signal: AbortSignal) => Promise<ToolResult>;
 }
 
 export interface ChatOptions {

@@ -2,10 +2,16 @@
 import type { Consumer } from '../access/consumer.ts';
 import { grant, mayCall } from '../access/policy.ts';
 import { describePlugins, type Injection } from '../completion/inject.ts';
-import type { ToolResult } from '../openai/chat.ts';
+import type { ToolCall, ToolResult } from '../openai/chat.ts';
 import type { PluginFunction } from '../plugin/function.ts';
 import type { Plugin, Snapshot } from '../plugin/registry.ts';
-import type { Tools } from './chat-completions.ts';
+
+/** What one consumer may use in one request. A run keeps it to its end. */
+export interface Tools {
+  readonly injection: Injection;
+  /** Performs a call of an injected function. The policy is asked again (`security.md` I3). */
+  readonly call: (toolCall: ToolCall, signal: AbortSignal, onSideEffect: () => void) => Promise<ToolResult>;
+}
 
 export interface GrantedToolsOptions {
   readonly snapshot: () => Snapshot;
@@ -14,7 +20,7 @@ export interface GrantedToolsOptions {
     fn: PluginFunction,
     plugin: Plugin,
     argumentsText: string,
-    context: { readonly consumer: Consumer; readonly signal: AbortSignal },
+    context: { readonly consumer: Consumer; readonly signal: AbortSignal; readonly onSideEffect: () => void },
   ) => Promise<ToolResult>;
 }
 
@@ -52,13 +58,13 @@ export function createGrantedTools(
       narrowing.length === 0 ? whole(snapshot, consumer) : narrowed(snapshot, consumer, narrowing);
     return {
       injection,
-      async call({ function: { name, arguments: text } }, signal) {
+      async call({ function: { name, arguments: text } }, signal, onSideEffect) {
         const fn = functions.get(name);
         const plugin = fn && snapshot.byName.get(fn.plugin);
         // I3: what was granted when the run began may have been taken away since.
         if (!fn || !plugin || !mayCall(consumer, fn) || !options.snapshot().functions.has(name))
           return notAvailable();
-        return options.call(fn, plugin, text, { consumer, signal });
+        return options.call(fn, plugin, text, { consumer, signal, onSideEffect });
       },
     };
   };

@@ -3,6 +3,7 @@ import type { Doors, RunOptions } from '../completion/run.ts';
 import { isGatewayError, UpstreamError } from '../errors.ts';
 import type { Chunk, Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
+import type { Tools } from './granted-tools.ts';
 
 export interface RunFacts {
   readonly id: string;
@@ -14,7 +15,7 @@ export interface RunFacts {
 
 export interface RunRecorder {
   /** The door to the plugins, watched. */
-  readonly call: (call: Doors['call']) => Doors['call'];
+  readonly call: (call: Tools['call']) => Doors['call'];
   readonly onStep: RunOptions['onStep'];
   /** The chunks, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
   readonly chunks: (
@@ -56,9 +57,8 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
       completionTokens += count(usage, 'completion_tokens');
     },
     call: (call) => async (toolCall, signal) => {
-      const result = await call(toolCall, signal);
+      const result = await call(toolCall, signal, () => (sideEffect = true));
       if (result.call) pluginCalls += 1;
-      sideEffect ||= result.sideEffect === true;
       return result;
     },
     async *chunks(chunks, signal) {

@@ -108,8 +108,6 @@ export interface ToolResult {
   call?: PluginCall;
   /** The arguments did not fit: three of these end a run's calls (`security.md` A1). */
   badArguments?: true;
-  /** A request with a method other than GET, HEAD, OPTIONS has left: a retry of the run would repeat it. */
-  sideEffect?: true;
 }
 
 /** Tells a JSON object from every other JSON value. */

@@ -24,6 +24,8 @@ export type CallPlugin = (
 export interface CallContext {
   readonly consumer: { readonly name: string };
   readonly signal: AbortSignal;
+  /** Hears that a request which may change something is about to leave (`wire.md` T1). */
+  readonly onSideEffect?: () => void;
 }
 
 export interface PluginCallOptions {
@@ -72,7 +74,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     return mask;
   };
 
-  return async (fn, plugin, argumentsText, { consumer, signal }) => {
+  return async (fn, plugin, argumentsText, { consumer, signal, onSideEffect }) => {
     signal.throwIfAborted();
     const started = performance.now();
     const call: Call = {
@@ -92,6 +94,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     if ('problem' in built) return finish(refused(built.problem), null);
     const { request } = built;
     if (harmless.has(request.method)) return finish(await perform(call, request, signal), request);
+    onSideEffect?.();
     // W6: what may change something is not cut off in the middle; its outcome is recorded even if nobody waits for it.
     const unheard = new AbortController().signal;
     const done = perform(call, request, unheard).then((outcome) => finish(outcome, request));
@@ -127,7 +130,8 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
   const { fn, plugin, settings, options } = call;
   const { log, resultCharacters: characters } = options;
   const send = options.send(plugin.name, settings?.egress ?? []);
-  const answer = await exchange(send, request, millisecondsOf(settings?.timeout ?? defaultTimeout), signal);
+  const total = millisecondsOf(settings?.timeout ?? defaultTimeout);
+  const answer = await exchange(send, request, { total, repeatable: harmless.has(request.method) }, signal);
   if ('error' in answer) {
     const { code, retryable, error } = answer;
     log.warn('a plugin call failed', { plugin: plugin.name, function: fn.name, code, error });
@@ -209,7 +213,6 @@ function conclude(
     content,
     call: { ...known, milliseconds: Math.round(milliseconds), result: content },
     ...(status === 'invalid_arguments' ? { badArguments: true } : {}),
-    ...(sideEffect ? { sideEffect: true } : {}),
   };
 }
 

@@ -37,16 +37,19 @@ const failures: Readonly<Record<EgressFailure, readonly [code: string, retryable
   bad_encoding: ['plugin_bad_answer', false],
 };
 
-/** Exchanges one request for an answer within `total` milliseconds (B15). Throws the signal's reason alone. */
+/**
+ * Exchanges one request for an answer within `total` milliseconds (B15). `repeatable`: it may be sent a second time when
+ * the plugin had closed an idle socket (N13: a POST never is). Throws the signal's reason alone.
+ */
 export async function exchange(
   send: Send,
   request: PluginRequest,
-  total: number,
+  { total, repeatable }: { readonly total: number; readonly repeatable: boolean },
   signal: AbortSignal,
 ): Promise<Answered | Failed> {
   const limits = { firstByte: total, idle: total, total, maxBytes };
   try {
-    const { status, headers, body } = await sendOnce(send, { ...request, limits }, signal);
+    const { status, headers, body } = await sendOnce(repeatable, send, { ...request, limits }, signal);
     const chunks: Uint8Array[] = [];
     for await (const chunk of body) chunks.push(chunk);
     return { status, headers, body: Buffer.concat(chunks) };
@@ -58,8 +61,9 @@ export async function exchange(
   }
 }
 
-/** A socket that the plugin closed while it was idle is no failure: sent once more, on a fresh one. */
+/** A socket that the plugin closed while it was idle is no failure: what may be repeated goes out on a fresh one. */
 async function sendOnce(
+  repeatable: boolean,
   send: Send,
   request: Parameters<Send>[0],
   signal: AbortSignal,
@@ -67,7 +71,7 @@ async function sendOnce(
   try {
     return await send(request, signal);
   } catch (error) {
-    if (!(error instanceof EgressError && error.reusedSocket) || signal.aborted) throw error;
+    if (!repeatable || !(error instanceof EgressError && error.reusedSocket) || signal.aborted) throw error;
     return send(request, signal);
   }
 }

@@ -99,7 +99,6 @@ describe('a call that succeeds', () => {
       result: result.content,
     });
     assert.equal(result.badArguments, undefined);
-    assert.equal(result.sideEffect, undefined);
     assert.equal(audited.length, 1);
     assert.deepEqual(
       [
@@ -115,8 +114,7 @@ describe('a call that succeeds', () => {
 
   test('a POST is a side effect, whatever it answers (T1)', async (t) => {
     const { call, audited } = await install(t, (_request, response) => response.writeHead(500).end());
-    const result = await call('todo__listPost', '{}');
-    assert.equal(result.sideEffect, true);
+    await call('todo__listPost', '{}');
     assert.equal(audited[0]?.sideEffect, true);
   });
 
@@ -216,11 +214,11 @@ describe('a call that cannot be sent', () => {
       { type: 'service_http', authorization_type: 'bearer', verification_tokens: { openai: 'REPLACE_ME' } },
       { type: 'user_http', authorization_type: 'bearer' },
     ]) {
-      const { call, received } = await install(t, json, { manifest: { auth } });
+      const { call, received, audited } = await install(t, json, { manifest: { auth } });
       const result = await call('todo__listPost', '{}');
       assert.deepEqual(
-        [errorOf(result).code, result.sideEffect, received.length],
-        ['credential_missing', undefined, 0],
+        [errorOf(result).code, audited[0]?.sideEffect, received.length],
+        ['credential_missing', false, 0],
       );
     }
   });
