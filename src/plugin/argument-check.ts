@@ -123,8 +123,10 @@ function typeName(value: unknown): string {
 /** The types that a schema names, `number` for `integer`. */
 function typesOf(schema: unknown): Json[] {
   if (!isRecord(schema)) return [];
-  const type = schema['type'] ?? (schema['properties'] ? 'object' : []);
-  return [type].flat().map((name) => (name === 'integer' ? 'number' : name));
+  const { type, properties, allOf } = schema;
+  if (type !== undefined) return [type].flat().map((name) => (name === 'integer' ? 'number' : name));
+  if (properties !== undefined) return ['object'];
+  return Array.isArray(allOf) ? allOf.flatMap(typesOf) : [];
 }
 
 const words: Readonly<Record<string, (limit: string) => string>> = {
@@ -164,8 +166,9 @@ function describe(unit: OutputUnit, value: Json, schema: CheckedSchema): Problem
 }
 
 function describeUnion(branches: Json): string {
-  const types = Array.isArray(branches) ? [...new Set(branches.flatMap(typesOf))] : [];
-  return types.length > 0 ? `must be ${either(types)}, as one of the variants allows` : 'fits no variant';
+  const types = Array.isArray(branches) ? branches.map(typesOf) : [];
+  if (types.length === 0 || types.some((names) => names.length === 0)) return 'fits no variant';
+  return `must be ${either([...new Set(types.flat())])}, as one of the variants allows`;
 }
 
 /** `a`, `a or b`, `a, b or c`; beyond 24 values their number is said (A5). */

@@ -95,9 +95,9 @@ export function checkedSchema(schema: Schema): CheckedSchema {
     }
     const required = source['required'];
     if (Array.isArray(required)) {
-      // The model was never shown what is read-only.
-      const names = required.filter((name) => typeof name === 'string' && !readOnly.has(name)) as string[];
-      if (names.length > 0) result.required = names;
+      const names = required.filter((name) => typeof name === 'string');
+      const asked = names.filter((name) => !readOnly.has(name) && isDescribed(source, name));
+      if (asked.length > 0) result.required = asked;
     }
     // What a pattern allows cannot be told from what nothing allows once the pattern is gone.
     const extra = source['additionalProperties'];
@@ -139,7 +139,12 @@ function copyPlainKeywords(source: JsonObject, result: CheckedSchema): void {
   else if (Array.isArray(type) && types.length > 0) result.type = types;
   if (source['const'] !== undefined) result.const = source['const'];
   if (source['default'] !== undefined) result.default = source['default'];
-  if (Array.isArray(source['enum']) && source['enum'].length > 0) result.enum = source['enum'];
+  const values = source['enum'];
+  if (Array.isArray(values) && values.length > 0) {
+    result.enum = values.map((value) => inType(value, types));
+    // Real documents contradict themselves (`enum: [MALE, ...]` with `maxLength: 1`); the enum says more.
+    return;
+  }
   for (const keyword of numberKeywords) {
     const value = source[keyword];
     if (typeof value === 'number' && Number.isFinite(value)) result[keyword] = value;
@@ -148,4 +153,21 @@ function copyPlainKeywords(source: JsonObject, result: CheckedSchema): void {
     const value = source[keyword];
     if (Number.isInteger(value)) result[keyword] = value as number;
   }
+}
+
+/** The model was never shown what is read-only, nor what is asked for and described nowhere (3 operations of the store). */
+function isDescribed(source: JsonObject, name: string): boolean {
+  const properties = source['properties'];
+  if (!isRecord(properties) || Object.hasOwn(properties, name)) return true;
+  return ['allOf', 'anyOf', 'oneOf', 'patternProperties'].some((keyword) => source[keyword] !== undefined);
+}
+
+/** An enum value as its type says: YAML's `enum: [1, 2]` under `type: string` means `"1"` and `"2"`. */
+function inType(value: Json, types: readonly JsonType[]): Json {
+  const [type] = types;
+  if (types.length !== 1) return value;
+  if (type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return String(value);
+  const isNumber =
+    (type === 'integer' || type === 'number') && typeof value === 'string' && value.trim() !== '';
+  return isNumber && Number.isFinite(Number(value)) ? Number(value) : value;
 }

@@ -307,6 +307,30 @@ describe('A4, A5: validation and its words', () => {
     assert.equal(values(fn, '{"a":{"x":1}}'), '{"a":{"x":1}}');
   });
 
+  test('an enum is read in its declared type (A4)', () => {
+    const fn = makeArguments({
+      s: { type: 'string', enum: [1, 2, 'dc'] },
+      n: { type: 'integer', enum: ['7'] },
+    });
+    assert.equal(values(fn, '{"s":"1","n":7}'), '{"s":"1","n":7}');
+    assert.equal(values(fn, '{"s":2,"n":"7"}'), '{"s":"2","n":7}');
+  });
+
+  test('of an enum and a limit that contradict each other the enum counts (A4)', () => {
+    const fn = makeArguments({ gender: { type: 'string', enum: ['MALE', 'FEMALE'], maxLength: 1 } });
+    assert.equal(values(fn, '{"gender":"MALE"}'), '{"gender":"MALE"}');
+  });
+
+  test('a property that is described nowhere is not asked for (A4)', () => {
+    const required = ['a', 'b'];
+    const closed = makeArguments({ o: { type: 'object', properties: { a: {} }, required } });
+    assert.equal(values(closed, '{"o":{"a":1}}'), '{"o":{"a":1}}');
+    const elsewhere = makeArguments({
+      o: { properties: { a: {} }, required, allOf: [{ properties: { b: {} } }] },
+    });
+    assert.equal(problem(elsewhere, '{"o":{"a":1}}').problems?.[0]?.at, '/o/b');
+  });
+
   test('a read-only property is not asked for (A4)', () => {
     const fn = makeArguments({
       o: { type: 'object', properties: { id: { type: 'string', readOnly: true } }, required: ['id'] },
