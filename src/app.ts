@@ -120,7 +120,15 @@ function chooseUpstream(upstreams: Upstreams): (model: string) => ChatUpstream |
 
 function forwardChat(upstream: Upstream): NonNullable<ChatUpstream['forward']> {
   return (body, context, signal) =>
-    upstream.forward({ method: 'POST', path: '/chat/completions', body: Buffer.from(body) }, context, signal);
+    upstream.forward(
+      {
+        method: 'POST',
+        path: '/chat/completions',
+        body: typeof body === 'string' ? Buffer.from(body) : body,
+      },
+      context,
+      signal,
+    );
 }
 
 /** The store keeps JSON and does not know what it is. */

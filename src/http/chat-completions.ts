@@ -42,7 +42,7 @@ export interface ChatUpstream {
   readonly ask: (context: UpstreamContext) => Doors['ask'];
   /** Bytes in, bytes out; `null` for an upstream that lives in this process. */
   readonly forward:
-    | ((body: string, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
+    | ((body: string | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
     | null;
 }
 
@@ -83,6 +83,8 @@ interface Exchange {
   readonly client: ChatRequest;
   readonly legacy: boolean;
   readonly injected: Injected;
+  /** The request goes on as the client's very bytes, if nothing is injected. */
+  readonly untouched: boolean;
   readonly tools: Tools;
   readonly context: UpstreamContext;
 }
@@ -156,6 +158,7 @@ async function prepare(
     client,
     legacy,
     injected: untouched ? { ...injected, request: client } : injected,
+    untouched: untouched && client === sent,
     tools,
     context,
   };
@@ -181,11 +184,10 @@ async function answerPlain(
   forward: NonNullable<ChatUpstream['forward']>,
   signal: AbortSignal,
 ) {
-  const { status, headers, body } = await forward(
-    requestText(exchange.injected.request),
-    exchange.context,
-    signal,
-  );
+  const sent = exchange.untouched
+    ? (exchange.request.body as Buffer)
+    : requestText(exchange.injected.request);
+  const { status, headers, body } = await forward(sent, exchange.context, signal);
   return exchange.reply
     .code(status)
     .headers({ ...headers })
