@@ -29,7 +29,7 @@ export interface App {
   readonly registry: Registry;
   /** Starts to listen where the configuration says; the base URL, `http://127.0.0.1:8080`. */
   readonly listen: () => Promise<string>;
-  /** Stops taking requests, lets the running ones end within `grace` milliseconds (default 30 s), then cuts them. */
+  /** Stops taking requests, lets the running ones end within `grace` milliseconds (default 30 s), then cuts them. Once. */
   readonly close: (grace?: number) => Promise<void>;
 }
 
@@ -91,6 +91,13 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       });
   });
 
+  async function shutDown(grace: number): Promise<void> {
+    stopping.abort();
+    await stopServer(open, grace, () => cutting.abort(gatewayError('overloaded', ['stopping'])));
+    await Promise.all([egress.close(), parked.close()]);
+  }
+  let closed: Promise<void> | undefined;
+
   return {
     registry,
     async listen() {
@@ -98,11 +105,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       listening.push(...addresses);
       return url;
     },
-    async close(grace = 30_000) {
-      stopping.abort();
-      await stopServer(open, grace, () => cutting.abort(gatewayError('overloaded', ['stopping'])));
-      await Promise.all([egress.close(), parked.close()]);
-    },
+    close: (grace = 30_000) => (closed ??= shutDown(grace)),
   };
 }
 
