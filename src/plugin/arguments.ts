@@ -8,7 +8,7 @@ import type { PluginFunction } from './function.ts';
 import { errorResult } from './result.ts';
 
 /** Values by argument name, in the order of the function's arguments, or the text of the tool result. */
-export type ReadArguments =
+type ReadArguments =
   | {
       readonly values: ReadonlyMap<string, Json>;
       /** Names that the function does not have; their values were dropped (A3). */

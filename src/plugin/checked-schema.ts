@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../openai/chat.ts';
 import type { Schema } from './operation.ts';
 
-export type JsonType = 'array' | 'boolean' | 'integer' | 'null' | 'number' | 'object' | 'string';
+type JsonType = 'array' | 'boolean' | 'integer' | 'null' | 'number' | 'object' | 'string';
 
 /**
  * A copy of a schema with nothing but the keywords that are enforced, each of its right shape. Boolean schemas are `{}`

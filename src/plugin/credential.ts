@@ -33,7 +33,7 @@ export interface Placement {
 }
 
 /** Bearer: a leading `Bearer ` is not doubled. Basic: a value with a colon is encoded, else sent as it stands (M8). */
-export function authorizationValue(scheme: 'bearer' | 'basic', value: string): string {
+function authorizationValue(scheme: 'bearer' | 'basic', value: string): string {
   const bare = value.replace(scheme === 'bearer' ? /^bearer +/i : /^basic +/i, '');
   if (scheme === 'bearer') return `Bearer ${bare}`;
   return `Basic ${bare.includes(':') ? Buffer.from(bare, 'utf8').toString('base64') : bare}`;

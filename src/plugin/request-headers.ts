@@ -98,7 +98,9 @@ function isCookieValue(value: string): boolean {
 
 /** The declared response types, then anything (B5). */
 function acceptOf({ produces }: Operation): string {
-  const types = produces.filter((type) => /^[\w!#$&^.+-]+\/[\w!#$&^.+*-]+$/.test(type) && type !== '*/*');
+  const types = produces
+    .map((type) => type.split(';', 1)[0]?.trim() ?? '')
+    .filter((type) => /^[\w!#$&^.+-]+\/[\w!#$&^.+*-]+$/.test(type));
   const wanted = types.length > 0 ? types.slice(0, 16) : ['application/json'];
   return [...new Set(wanted), '*/*;q=0.1'].join(', ');
 }

@@ -39,7 +39,8 @@ export function argumentName(fn: PluginFunction, parameter: Parameter): string |
 export function valueOf({ fn, values, plan }: Sources, parameter: Parameter): Json | undefined {
   const override = plan.parameters.get(parameter);
   if (override !== undefined) return override ?? undefined;
-  if (plan.isOverridden(parameter.name)) return undefined;
+  // No server reads a path by its variables' names, so there another spelling is another variable.
+  if (parameter.in !== 'path' && plan.isOverridden(parameter.name)) return undefined;
   const name = argumentName(fn, parameter);
   return name === null ? undefined : (values.get(name) ?? undefined);
 }

@@ -105,6 +105,11 @@ describe('overrides (M13 to M16, security A9)', () => {
     assert.equal(request(fn, values, { params: new Map([['sort', 'x']]) }).path, '/?sort=x');
   });
 
+  test('a path variable of another spelling is another variable (A9)', () => {
+    const fn = makeFunction({ path: '/{id}', parameters: [parameter('id', 'path')] });
+    assert.equal(request(fn, { id: 'a' }, { params: new Map([['ID', 'b']]) }).path, '/a?ID=b');
+  });
+
   test('an override replaces a value of the fixed query (B13)', () => {
     const fn = makeFunction({
       fixedQuery: [

@@ -94,7 +94,9 @@ describe('headers and cookies (B5, security A6, A7)', () => {
   });
 
   test('Accept names the declared types, then anything (B5)', () => {
-    const fn = makeFunction({ produces: ['text/csv', 'application/json', 'text/csv', '*/*', 'a\r\nb/c'] });
+    const fn = makeFunction({
+      produces: ['text/csv', 'application/json', 'text/csv; charset=utf-8', '*/*', 'a\r\nb/c'],
+    });
     assert.equal(request(fn).headers['accept'], 'text/csv, application/json, */*;q=0.1');
   });
 
