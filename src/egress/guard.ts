@@ -178,8 +178,9 @@ function refuseOwn(target: Target, address: Address, own: readonly string[]): vo
     if (port !== target.port) continue;
     const bound = readAddress(host);
     const everywhere = bound?.range() === 'unspecified' && (isLocal(address) || isInterface(address));
-    const loopback = isLocal(address) && (!bound || isLocal(bound));
-    if (everywhere || loopback || bound?.toString() === address.toString()) {
+    // A name is localhost; to dial 0.0.0.0 or :: is to dial loopback.
+    const vague = isLocal(address) && (!bound || (isLocal(bound) && address.range() === 'unspecified'));
+    if (everywhere || vague || bound?.toString() === address.toString()) {
       throw new EgressError(
         'loop_detected',
         `${target.origin} is the gateway itself (${address.toString()}).`,

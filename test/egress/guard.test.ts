@@ -233,7 +233,7 @@ test('security E5: a metadata service needs its exact address, neither its range
 
 test('security E7: our own address is refused, for plugins and for upstreams', async (t) => {
   const peer = await startPeer(t, (_request, response) => response.end('ok'));
-  for (const host of ['127.0.0.1', '0.0.0.0', 'localhost', '[::]', '[::1]']) {
+  for (const host of ['127.0.0.1', '0.0.0.0', 'localhost', '[::]']) {
     const egress = startEgress(t, { own: () => [`${host}:${peer.port}`] });
     const upstream = egress.upstream('u', `${peer.origin}/v1`)(get(peer.origin), never());
     assert.equal(await upstream.then(() => 'sent', failureOf), 'loop_detected', host);
@@ -241,6 +241,21 @@ test('security E7: our own address is refused, for plugins and for upstreams', a
     assert.equal(await plugin.then(() => 'sent', failureOf), 'loop_detected', host);
   }
   assert.equal(peer.connections(), 0);
+});
+
+test('security E7: another loopback address with our port is not ours, but 0.0.0.0 is', async (t) => {
+  const peer = await startPeer(t, (_request, response) => response.end('ok'));
+  const other = startEgress(t, { own: () => [`[::1]:${peer.port}`, `127.0.0.2:${peer.port}`] });
+  assert.equal(
+    await readText((await other.upstream('u', peer.origin)(get(peer.origin), never())).body),
+    'ok',
+  );
+  const vague = `http://0.0.0.0:${peer.port}`;
+  const sent = startEgress(t, { own: () => [`127.0.0.1:${peer.port}`] }).upstream('u', vague)(
+    get(vague),
+    never(),
+  );
+  assert.equal(await sent.then(() => 'sent', failureOf), 'loop_detected');
 });
 
 test('security E1: an upstream is asked at its own origin alone', async (t) => {
