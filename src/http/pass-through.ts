@@ -27,9 +27,12 @@ export interface PassThroughOptions {
   readonly authorization: (request: FastifyRequest) => string | null;
   /** Bytes of a request body; default 512 MiB (section 8). */
   readonly maxBytes?: number;
+  /** How long a reader may take nothing, in milliseconds; default 60 s (`wire.md` K10). */
+  readonly stall?: number;
 }
 
 const defaultMaxBytes = 512 * 1024 * 1024;
+const defaultStall = 60_000;
 
 /** The plain paths of OpenAI's API. Ids of fine-tuned models hold colons (H2). */
 const plainPath = /^\/v1\/[A-Za-z0-9._~:/-]*$/;
@@ -64,6 +67,7 @@ export function passThroughRoutes(server: FastifyInstance, options: PassThroughO
         return options.forward({ method, path, ...stream }, context, signal);
       }),
       handler(request, reply, path, settings) {
+        dropStalledReader(reply, options.stall ?? defaultStall);
         exchanges.run({ request, signal: closeSignal(reply) }, () => reply.from(path, settings));
         return reply;
       },
@@ -108,6 +112,13 @@ function closeSignal(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableEnded) controller.abort(gatewayError('client_closed_request'));
   });
   return controller.signal;
+}
+
+/** F-C08: the socket is idle while something waits to be taken. An upstream that is silent is its own matter. */
+function dropStalledReader({ raw }: FastifyReply, stall: number): void {
+  raw.setTimeout(stall, () => {
+    if (raw.writableNeedDrain) raw.destroy();
+  });
 }
 
 function current(exchanges: AsyncLocalStorage<Exchange>): Exchange {

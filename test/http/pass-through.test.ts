@@ -22,6 +22,7 @@ interface GatewayOptions {
   readonly authorization?: string;
   readonly maxBytes?: number;
   readonly path?: string;
+  readonly stall?: number;
 }
 
 /** A server with the routes, an error handler, and a JSON route of its own, as the real one has. */
@@ -30,7 +31,7 @@ async function startGateway(
   upstream: { origin: string },
   options: GatewayOptions = {},
 ): Promise<Gateway> {
-  const { key, authorization = null, maxBytes, path = '/v1' } = options;
+  const { key, authorization = null, maxBytes, stall, path = '/v1' } = options;
   const config = {
     name: 'acme',
     url: upstream.origin + path,
@@ -56,6 +57,7 @@ async function startGateway(
     forward: acme.forward,
     authorization: () => authorization,
     ...(maxBytes !== undefined && { maxBytes }),
+    ...(stall !== undefined && { stall }),
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
   t.after(() => server.close());
@@ -478,6 +480,31 @@ test('HEAD goes through with the headers of the answer', async (t) => {
   );
   const { status, headers, text } = await ask(await startGateway(t, peer), '/v1/files/f', { method: 'HEAD' });
   assert.deepEqual([status, headers['content-length'], headers.etag, text], [200, '7', 'x', '']);
+});
+
+test('security F-C08: a reader that takes nothing is dropped, a silent upstream is not its fault', async (t) => {
+  let written = 0;
+  let closed = false;
+  const peer = await startPeer(t, (request, response) => {
+    if (request.url === '/v1/slow') {
+      setTimeout(() => response.end('late'), 120);
+      return;
+    }
+    response.on('close', () => (closed = true));
+    const more = (): void => {
+      written += 1;
+      if (response.write(Buffer.alloc(1024 * 1024))) more();
+      else response.once('drain', more);
+    };
+    more();
+  });
+  const gateway = await startGateway(t, peer, { stall: 50 });
+  assert.equal((await ask(gateway, '/v1/slow')).text, 'late');
+  const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
+  t.after(() => socket.destroy());
+  socket.write('GET /v1/endless HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until(() => closed);
+  assert.ok(written < 64, `${written} MiB were written`);
 });
 
 test('204 and an empty answer go through', async (t) => {
