@@ -25,6 +25,7 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
   const colour = stdout.isTTY && stdout.hasColors();
+  for (const stream of [stdout, stderr]) stream.on('error', ignoreClosedPipe);
   return {
     line: (text = '') => stdout.write(`${text}\n`),
     text: (text) => stdout.write(text),
@@ -38,4 +39,9 @@ export function processTerminal(): Terminal {
         process.once('SIGTERM', () => resolve());
       }),
   };
+}
+
+/** `plugin-gateway functions ... | head` closes the pipe early; what is left to write is lost, as it should be. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

@@ -1,6 +1,7 @@
 // The demo model: what it calls, with which arguments, and what it says.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { Chunk, Json, JsonObject } from '../../src/openai/chat.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createDemoModel } from '../../src/upstream/demo-model.ts';
@@ -295,4 +296,29 @@ test('names such as __proto__ and broken schemas do no harm', async () => {
     assert.ok((await ask([user(message)], { tools: odd })).chunks.length > 0);
   }
   assert.equal(Object.hasOwn(Object.prototype, 'x'), false);
+});
+
+test('any message and any tools get an answer with legal calls of offered functions', async () => {
+  const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_-]{0,20}$/);
+  const words = fc.oneof(
+    fc.string({ maxLength: 60 }),
+    fc.constantFrom(...single.map(([message]) => message)),
+  );
+  const offered = fc.record({ name, description: words, parameters: fc.oneof(fc.jsonValue(), fc.object()) });
+  const run = fc.asyncProperty(words, fc.array(offered, { maxLength: 5 }), async (message, functions) => {
+    const more = functions.map((one) => ({ type: 'function', function: one }));
+    const answer = await ask([user(message)], { tools: [...more, ...tools] });
+    const names = new Set([...functions, ...tools.map((one) => one.function)].map((one) => one.name));
+    for (const [called] of answer.calls) assert.ok(names.has(called));
+    assert.ok(answer.calls.length > 0 || answer.text.length > 0);
+  });
+  await fc.assert(run, { numRuns: 150 });
+});
+
+test('a hostile message is read in linear time', async () => {
+  for (const piece of ['a', '-', 'a.', '@', 'a@', '"', "'", '1', 'https://', ', and add ', '. then list ']) {
+    const started = performance.now();
+    await ask([user(piece.repeat(100_000))]);
+    assert.ok(performance.now() - started < 500, piece);
+  }
 });
