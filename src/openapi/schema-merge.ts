@@ -58,9 +58,12 @@ function mergeInto(merged: JsonObject, one: JsonObject, wins: boolean, onConflic
   }
 }
 
+/** Thousands of members would make a text that nobody reads, in quadratic time. */
+const longestJoined = 20_000;
+
 /** Both texts, unless one says the other: nothing that a document says about a value is lost (S2). */
 function joinLines(first: string, second: string): string {
-  return first.includes(second) ? first : `${first}\n${second}`;
+  return first.length > longestJoined || first.includes(second) ? first : `${first}\n${second}`;
 }
 
 function join(keyword: string, a: Json, b: Json, wins: boolean, onConflict: OnConflict): Json {
@@ -70,7 +73,8 @@ function join(keyword: string, a: Json, b: Json, wins: boolean, onConflict: OnCo
   const tighter = tightest[keyword];
   if (tighter && typeof a === 'number' && typeof b === 'number') return tighter(a, b);
   if (keyword === 'enum' && Array.isArray(a) && Array.isArray(b)) {
-    const common = a.filter((value) => b.some((other) => JSON.stringify(other) === JSON.stringify(value)));
+    const other = new Set(b.map((value) => JSON.stringify(value)));
+    const common = a.filter((value) => other.has(JSON.stringify(value)));
     if (common.length > 0) return common;
   }
   if (keyword === 'items' && isObject(a) && isObject(b)) return both(a, b);
@@ -90,14 +94,11 @@ function joinProperties(a: Json, b: Json): JsonObject {
   return properties;
 }
 
+/** Two schemas of one property. The later one stands nearer to the reader of the document: it comes first, and wins. */
 function both(a: JsonObject, b: JsonObject): JsonObject {
-  if (JSON.stringify(a) === JSON.stringify(b)) return a;
-  // the later one stands nearer to the reader of the document: its texts win
-  return {
-    allOf: [a],
-    ...b,
-    ...(b['allOf'] !== undefined && { allOf: [a, ...(Array.isArray(b['allOf']) ? b['allOf'] : [])] }),
-  };
+  const members = Array.isArray(a['allOf']) && Object.keys(a).length === 1 ? a['allOf'] : [a];
+  if (JSON.stringify(members[0]) === JSON.stringify(b)) return a;
+  return { allOf: [b, ...members] };
 }
 
 function listOf(value: Json): Json[] {

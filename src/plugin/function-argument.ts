@@ -192,9 +192,9 @@ function nameArguments(list: readonly Nameless[]): Map<string, Argument> {
   const named = new Map<string, Argument>();
   for (const { written, place, ...rest } of list) {
     const plain = legalArgument(written);
-    let name = named.has(plain) ? legalArgument(`${place}_${plain}`) : plain;
-    for (let number = 2; named.has(name); number += 1)
-      name = `${legalArgument(`${place}_${plain}`).slice(0, 58)}_${number}`;
+    const placed = named.has(plain) ? legalArgument(`${place}_${plain}`) : plain;
+    let name = placed;
+    for (let number = 2; named.has(name); number += 1) name = `${placed.slice(0, 56)}_${number}`;
     named.set(name, { name, ...rest });
   }
   return named;

@@ -1,12 +1,12 @@
 // An operation as the model sees it: a legal, self-contained function definition, and the way back to the operation.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
-import { freezeDeep, isObject, member, setMember } from '../openapi/value.ts';
+import { entriesOf, freezeDeep, listMember, member, setMember } from '../openapi/value.ts';
 import { collectArguments, type Argument } from './function-argument.ts';
 import { findFault } from './common-profile.ts';
 import { showSchema } from './model-schema.ts';
 import { cutText, joinTexts } from './model-text.ts';
-import { trimParameters, type Level } from './model-trim.ts';
+import { trimParameters } from './model-trim.ts';
 import type { Operation, Overrides } from './operation.ts';
 import { countTokens, exceedsTokens } from './token-count.ts';
 
@@ -131,69 +131,74 @@ function tooLong(text: string): boolean {
   return text.length > longestMade || exceedsTokens(text, mostTokens);
 }
 
+/** A definition and its bytes. */
+interface Made {
+  readonly definition: FunctionDefinition;
+  readonly text: string;
+}
+
+function makeDefinition(parts: Parts): Made {
+  const { name, description, parameters } = parts;
+  const definition: FunctionDefinition = { type: 'function', function: { name, description, parameters } };
+  return { definition, text: JSON.stringify(definition) };
+}
+
 /** S6: L1, else L2, else L3, each with an `info`. */
-function fitBudget(
-  parts: Parts,
-  operation: Operation,
-  report: Report,
-): { definition: FunctionDefinition; text: string } {
-  const made = (level: Level | 1): { definition: FunctionDefinition; text: string } => {
-    const { name, description, parameters } = parts;
-    const definition: FunctionDefinition = {
-      type: 'function',
-      function:
-        level === 1
-          ? { name, description, parameters }
-          : { name, description: cutText(description, 240), parameters: trimParameters(parameters, level) },
-    };
-    return { definition, text: JSON.stringify(definition) };
-  };
-  const complete = made(1);
+function fitBudget(parts: Parts, operation: Operation, report: Report): Made {
+  const complete = makeDefinition(parts);
   if (!tooLong(complete.text)) return complete;
   for (const level of [2, 3] as const) {
-    const trimmed = made(level);
-    const fits = !tooLong(trimmed.text);
-    if (!fits && level === 2) continue;
+    const description = cutText(parts.description, 240);
+    const trimmed = makeDefinition({
+      ...parts,
+      description,
+      parameters: trimParameters(parts.parameters, level),
+    });
+    if (tooLong(trimmed.text)) continue;
     const message = `The function of ${operation.id} needs more than ${mostTokens} tokens; it is trimmed to level ${level}.`;
     report.info('function-trimmed', operation.pointer, message);
-    if (fits) return trimmed;
+    return trimmed;
   }
   return cutToBudget(parts, operation, report);
 }
 
-/** Beyond L3: optional arguments lose their inner shape, the largest first, until the function fits. */
-function cutToBudget(
-  parts: Parts,
-  operation: Operation,
-  report: Report,
-): { definition: FunctionDefinition; text: string } {
-  report.warning(
-    'function-large',
-    operation.pointer,
-    `The function of ${operation.id} is too large at every level; its largest arguments are shown without their inner shape.`,
-  );
+/**
+ * Beyond L3: arguments lose their inner shape, the largest first, then the last optional ones go, until what is left
+ * fits. Sizes are added up, not measured again and again: a document may have 20,000 properties.
+ */
+function cutToBudget(parts: Parts, operation: Operation, report: Report): Made {
+  const message = `The function of ${operation.id} is too large at every level; its largest arguments are shown without their inner shape, the last optional ones not at all.`;
+  report.warning('function-large', operation.pointer, message);
   const parameters = trimParameters(parts.parameters, 3);
-  const properties: JsonObject = { ...(isObject(parameters['properties']) ? parameters['properties'] : {}) };
-  const sizes = Object.entries(properties).map(([name, value]): [string, number] => [
-    name,
-    JSON.stringify(value).length,
-  ]);
-  const make = (): { definition: FunctionDefinition; text: string } => {
-    const shown = {
-      name: parts.name,
-      description: cutText(parts.description, 240),
-      parameters: { ...parameters, properties },
-    };
-    const definition: FunctionDefinition = { type: 'function', function: shown };
-    return { definition, text: JSON.stringify(definition) };
-  };
-  let result = make();
-  for (const [name] of sizes.toSorted((a, b) => b[1] - a[1])) {
-    if (!tooLong(result.text)) break;
-    setMember(properties, name, withoutShape(member(properties, name)));
-    result = make();
+  const description = cutText(parts.description, 240);
+  let made: Made = makeDefinition({ ...parts, description, parameters });
+  for (let most = mostTokens * 4; tooLong(made.text) && most > 100; most /= 2) {
+    made = makeDefinition({ ...parts, description, parameters: cutProperties(parameters, most) });
   }
-  return result;
+  return made;
+}
+
+/** The parameters in about `most` characters. */
+function cutProperties(parameters: JsonObject, most: number): JsonObject {
+  const required = new Set(listMember(parameters, 'required'));
+  const shown = new Map(entriesOf(member(parameters, 'properties')));
+  const sizeOf = (name: string): number => name.length + JSON.stringify(shown.get(name)).length;
+  const sizes = [...shown.keys()].map((name): [string, number] => [name, sizeOf(name)]);
+  let total = sizes.reduce((sum, [, size]) => sum + size, 0);
+  for (const [name, size] of sizes.toSorted((a, b) => b[1] - a[1])) {
+    if (total <= most) break;
+    shown.set(name, withoutShape(shown.get(name)));
+    total -= size - sizeOf(name);
+  }
+  for (const name of [...shown.keys()].toReversed()) {
+    if (total <= most) break;
+    if (required.has(name)) continue;
+    total -= sizeOf(name);
+    shown.delete(name);
+  }
+  const properties: JsonObject = {};
+  for (const [name, value] of shown) setMember(properties, name, value);
+  return { ...parameters, properties };
 }
 
 function withoutShape(value: Json | undefined): JsonObject {

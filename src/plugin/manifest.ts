@@ -2,16 +2,9 @@
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
 import { withLines } from '../openapi/document.ts';
-import {
-  entriesOf,
-  freezeDeep,
-  isObject,
-  member,
-  pointerTo,
-  setMember,
-  textMember,
-} from '../openapi/value.ts';
+import { freezeDeep, isObject, member, pointerTo, textMember } from '../openapi/value.ts';
 import { readJson, TextError } from '../openapi/yaml.ts';
+import { readHeaders, readParams } from './manifest-extension.ts';
 import { hasPlaceholder, readAuth, type ManifestAuth } from './manifest-auth.ts';
 
 export type { ManifestAuth } from './manifest-auth.ts';
@@ -40,8 +33,8 @@ export interface Manifest {
 
 /** What the operator's settings replace in a manifest: what is replaced cannot be missing. */
 export interface ManifestSettings {
+  /** Replaces `api.url`. */
   readonly spec?: string | undefined;
-  readonly server?: string | undefined;
 }
 
 /** A manifest larger than this is none (M2). */
@@ -154,7 +147,7 @@ function readFields(reading: Reading, domain: string | null, settings: ManifestS
     nameForHuman: required('name_for_human', 30, 'info'),
     descriptionForModel: required('description_for_model', 8000, 'warning'),
     descriptionForHuman: required('description_for_human', 120, 'info'),
-    apiUrl: readApi(reading, settings),
+    apiUrl: readApi(reading, domain, settings),
     auth: readAuth(member(manifest, 'auth'), pointerTo(base, 'auth'), report),
     logoUrl: shown(reading, 'logo_url'),
     contactEmail: shown(reading, 'contact_email'),
@@ -179,8 +172,8 @@ function readFields(reading: Reading, domain: string | null, settings: ManifestS
   const failed = report.diagnostics.slice(before).some((finding) => finding.severity === 'error');
   const { auth } = fields;
   // after this: what is wrong with one header leaves that header out alone
-  const headers = readHeaders(reading);
-  return failed || !auth ? null : { ...fields, auth, params: readParams(reading), ...headers };
+  const headers = readHeaders(manifest, base, report);
+  return failed || !auth ? null : { ...fields, auth, params: readParams(manifest, base, report), ...headers };
 }
 
 function missing(reading: Reading, field: string, pointer: string): void {
@@ -208,7 +201,7 @@ function shown(reading: Reading, name: string): string | null {
   return value || null;
 }
 
-function readApi(reading: Reading, settings: ManifestSettings): string | null {
+function readApi(reading: Reading, domain: string | null, settings: ManifestSettings): string | null {
   const { manifest, base, report } = reading;
   const api = member(manifest, 'api');
   const pointer = pointerTo(base, 'api', 'url');
@@ -226,57 +219,22 @@ function readApi(reading: Reading, settings: ManifestSettings): string | null {
   else if (hasPlaceholder(url)) {
     const message = `"api.url" ${JSON.stringify(url)} is a placeholder. Write the real address of the document, or set "spec" in the settings of the plugin.`;
     report.error('placeholder', pointer, message);
-  }
+  } else reportForeign(url, domain ?? hostOf(reading.source), pointer, report);
   return url || null;
 }
 
-function readParams(reading: Reading): Record<string, Json> {
-  const written = member(reading.manifest, 'params');
-  const params: JsonObject = {};
-  for (const [name, value] of entriesOf(written)) setMember(params, name, value);
-  if (written !== undefined && !isObject(written)) {
-    reading.report.warning(
-      'misplaced',
-      pointerTo(reading.base, 'params'),
-      '"params" is no object and is ignored.',
-    );
-  }
-  return params as Record<string, Json>;
+function hostOf(url: string): string | null {
+  return /^https?:/i.test(url) ? (URL.parse(url)?.hostname ?? null) : null;
 }
 
-/** M17, M18. */
-function readHeaders(reading: Reading): Pick<Manifest, 'headers' | 'userIdHeader'> {
-  const { report } = reading;
-  const written = member(reading.manifest, 'headers');
-  const at = pointerTo(reading.base, 'headers');
-  const headers: JsonObject = {};
-  let userIdHeader: string | null = null;
-  if (written !== undefined && !isObject(written))
-    report.warning('misplaced', at, '"headers" is no object and is ignored.');
-  for (const [name, value] of entriesOf(written)) {
-    const pointer = pointerTo(at, name);
-    const text = typeof value === 'object' ? null : String(value);
-    const header = name === 'librechat_user_id' ? (text ?? '') : name;
-    if (text === null || /[\r\n\0]/.test(text)) {
-      report.error(
-        'header-invalid',
-        pointer,
-        `The header ${JSON.stringify(name)} has a value that no header can have; it is not sent.`,
-      );
-    } else if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(header)) {
-      report.error(
-        'header-invalid',
-        pointer,
-        `${JSON.stringify(header)} is no name of a header; it is not sent.`,
-      );
-    } else if (name === 'librechat_user_id') userIdHeader = text;
-    else {
-      setMember(headers, name, text);
-      if (name === 'id' && /user|uid/i.test(text)) {
-        const message = `The header "id" is sent with the value ${JSON.stringify(text)}. To send the user's id in a header of that name, write "librechat_user_id": ${JSON.stringify(text)}.`;
-        report.info('user-id-header', pointer, message);
-      }
-    }
-  }
-  return { headers: headers as Record<string, string>, userIdHeader };
+/** M23: ChatGPT wanted the document at or below the manifest's own host, `www.` aside. */
+function reportForeign(url: string, home: string | null, pointer: string, report: Report): void {
+  const root = home?.toLowerCase().replace(/^www\./, '');
+  const host = hostOf(url);
+  if (root === undefined || host === null || host === root || host.endsWith(`.${root}`)) return;
+  report.warning(
+    'domain-rule',
+    pointer,
+    `"api.url" lies on ${host}, outside the plugin's own domain ${root}; ChatGPT would have refused it.`,
+  );
 }

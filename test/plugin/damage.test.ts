@@ -175,3 +175,62 @@ test('a damaged manifest throws nothing: it is read, or has an error', () => {
     { numRuns: 500 },
   );
 });
+
+const thousands = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
+const level = (index: number): Json => {
+  const next = { $ref: `#/components/schemas/S${index + 1}` };
+  return { allOf: [next, next], properties: { a: {} } };
+};
+
+const hostile: Record<string, Json> = {
+  'an allOf of thousands that all describe one property': {
+    allOf: thousands(5000, (index) => ({
+      properties: { x: { properties: { y: { description: `d${index}` } } } },
+    })),
+  },
+  'a union of thousands': { anyOf: thousands(19_000, (index) => ({ type: 'string', maxLength: index })) },
+  'an enum of 100,000': { properties: { x: { enum: thousands(100_000, (index) => `v${index}`) } } },
+  'a body of thousands of properties': {
+    properties: Object.fromEntries(thousands(19_000, (index) => [`p${index}`, { type: 'string' }])),
+  },
+  'names that all become one': {
+    properties: Object.fromEntries(thousands(1500, (index) => [`p${'!'.repeat(index)}`, { type: 'string' }])),
+  },
+  'doubling members of an allOf': { $ref: '#/components/schemas/S0' },
+  'a text of brackets, ampersands and blanks': {
+    properties: {
+      x: {
+        description: `${'<'.repeat(200_000)}${'&'.repeat(200_000)}${'['.repeat(200_000)}${' \n'.repeat(100_000)}`,
+      },
+    },
+  },
+};
+
+for (const [name, schema] of Object.entries(hostile)) {
+  test(`F7, S6: ${name}: bounded in time and size`, () => {
+    const schemas = Object.fromEntries(thousands(30, (index) => [`S${index}`, level(index)]));
+    const body = { content: { 'application/json': { schema } } };
+    const root = {
+      openapi: '3.1.0',
+      paths: { '/a': { post: { requestBody: body } } },
+      components: { schemas },
+    };
+    const started = performance.now();
+    const { document } = readDocument(JSON.stringify(root), 'x');
+    assert.ok(document);
+    const [operation] = readOperations(document, {
+      documentUrl: null,
+      manifestUrl: null,
+      domain: null,
+      server: null,
+      operations: { include: [], exclude: [] },
+    }).operations;
+    assert.ok(operation);
+    const made = makeFunction('f', 'p', operation, { params: new Map(), hiddenHeaders: new Set() }).function;
+    assert.ok(made);
+    assert.ok(made.tokens <= 5000);
+    // a loose bound: what this guards against took minutes, or never ended
+    assert.ok(performance.now() - started < 5000);
+  });
+}

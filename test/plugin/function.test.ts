@@ -501,7 +501,7 @@ test('S6: a function beyond 5,000 tokens falls level by level, and says so', () 
   );
   assert.deepEqual(
     wide.diagnostics.map(({ code }) => code),
-    ['function-trimmed', 'function-large'],
+    ['function-large'],
   );
   assert.deepEqual(member(wide.function?.definition.function.parameters, 'properties'), {
     big: { type: 'object' },

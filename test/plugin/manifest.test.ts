@@ -138,6 +138,17 @@ test('M4: a placeholder as address of the document is an error, unless the setti
   assert.ok(readManifest(text, 'x.json', () => ({ spec: 'x.yaml' })).manifest);
 });
 
+test('M23: a document outside the domain of a fetched manifest is told', () => {
+  const found = (url: string, source: string): string[] =>
+    read({ api: { type: 'openapi', url } }, source).diagnostics.map((finding) => finding.code);
+  const source = 'https://www.plugin.example/.well-known/ai-plugin.json';
+  assert.deepEqual(found('https://plugin.example/o.yaml', source), []);
+  assert.deepEqual(found('https://api.plugin.example/o.yaml', source), []);
+  assert.deepEqual(found('/o.yaml', source), []);
+  assert.deepEqual(found('https://evilplugin.example/o.yaml', source), ['domain-rule']);
+  assert.deepEqual(found('https://other.example/o.yaml', 'well-known/todo.json'), []);
+});
+
 test('M5: braces and dollars in texts are plain characters', () => {
   const description = 'Run `{ __schema { types } }` with ${HOME}, $HOME, %PATH%, {{x}}';
   const { manifest, diagnostics } = read({ description_for_model: description });
