@@ -98,13 +98,16 @@ function fillPlain(name: string, schema: JsonObject, required: boolean, work: Wo
 }
 
 function fillEnum(name: string, schema: JsonObject, choices: readonly Json[], required: boolean, work: Work) {
-  const matches = work.tokens.flatMap((token, at) => {
+  // "3 pounds to kg, 5 km to miles": what follows the number of this call comes before what precedes it.
+  const anchor = work.tokens.findLastIndex((token) => work.used.has(token) && numberOf(token) !== null);
+  const found = work.tokens.flatMap((token, at) => {
     const choice =
       token.kind === 'mark' || work.used.has(token)
         ? undefined
         : choices.find((item) => says(work.tokens, at, item));
-    return choice === undefined ? [] : [{ token, choice, before: work.tokens[at - 1] }];
+    return choice === undefined ? [] : [{ at, token, choice, before: work.tokens[at - 1] }];
   });
+  const matches = [...found.filter(({ at }) => at > anchor), ...found.filter(({ at }) => at < anchor)];
   const afterCue = matches.find(({ before }) => before && isCue(name, before));
   const afterNumber =
     required && matches.find(({ before }) => before && numberOf(before) !== null && work.used.has(before));

@@ -1,7 +1,7 @@
 // What the demo model takes from a clause: a piece of some kind, an id, or the words that nothing else speaks for.
 import { findIds } from './demo-results.ts';
 import type { Tool } from './demo-tools.ts';
-import { isStopWord, joins, numberOf, type Token } from './demo-words.ts';
+import { isStopWord, isVerb, joins, numberOf, type Token } from './demo-words.ts';
 
 /** What the fillers of one call share. */
 export interface Work {
@@ -63,22 +63,15 @@ function looksLikeId(token: Token, tool: Tool): boolean {
   return token.kind === 'word' && /\d|[-_]/.test(token.text) && !tool.words.has(token.stem);
 }
 
-/** The longest run of words that are neither spoken for nor words of the function; lists give their members one by one. */
+/**
+ * The longest run of words that are neither spoken for nor words of the function, else those that are merely no verb.
+ * Lists give their members one by one.
+ */
 export function takeRest(work: Work): string | undefined {
-  const groups: Token[][][] = [[[]]];
-  const openGroup = () => groups.push([[]]);
-  for (const token of work.tokens) {
-    const known =
-      work.used.has(token) ||
-      (token.kind === 'word' && !isStopWord(token) && work.tool.words.has(token.stem));
-    if (known) openGroup();
-    else if (joins(token)) groups.at(-1)?.push([]);
-    else if (token.kind === 'mark') openGroup();
-    else groups.at(-1)?.at(-1)?.push(token);
-  }
-  const sizes = groups.map((group) => group.flat().filter((token) => !isStopWord(token)).length);
-  const longest = groups[sizes.indexOf(Math.max(...sizes))] ?? [];
-  for (const run of longest) {
+  const known = (token: Token) => work.tool.words.has(token.stem);
+  const own = longestGroup(work, known);
+  const runs = own.some(isTelling) ? own : longestGroup(work, (token) => isVerb(token.stem));
+  for (const run of runs) {
     const first = run.find((token) => !isStopWord(token));
     const last = run.findLast((token) => !isStopWord(token));
     if (!first || !last || work.spent.has(first)) continue;
@@ -86,4 +79,21 @@ export function takeRest(work: Work): string | undefined {
     return work.message.slice(first.start, last.end);
   }
   return undefined;
+}
+
+function isTelling(run: readonly Token[]): boolean {
+  return run.some((token) => !isStopWord(token));
+}
+
+/** The longest group of runs between words that are used or `known`; within a group, commas and "and" part the runs. */
+function longestGroup(work: Work, known: (token: Token) => boolean): Token[][] {
+  const groups: Token[][][] = [[[]]];
+  for (const token of work.tokens) {
+    const taken = work.used.has(token) || (token.kind === 'word' && !isStopWord(token) && known(token));
+    if (taken || (token.kind === 'mark' && !joins(token))) groups.push([[]]);
+    else if (joins(token)) groups.at(-1)?.push([]);
+    else groups.at(-1)?.at(-1)?.push(token);
+  }
+  const sizes = groups.map((group) => group.flat().filter((token) => !isStopWord(token)).length);
+  return groups[sizes.indexOf(Math.max(...sizes))] ?? [];
 }

@@ -76,11 +76,9 @@ function weightOf(word: string): number {
  * it adds to the weak signs of "and delete the eggs".
  */
 export function chooseTool(clause: Clause, tools: readonly Tool[], context: string): Tool | null {
-  const words = [
-    ...new Set(
-      clause.tokens.filter((token) => token.kind === 'word' && !isStopWord(token)).map((token) => token.stem),
-    ),
-  ];
+  const said = clause.tokens.filter((token) => token.kind === 'word' && !isStopWord(token));
+  // `order-3` speaks of an order, `to-do` is one word
+  const words = [...new Set(said.flatMap(({ stem, text }) => [stem, ...nameWords(text).map(meaning)]))];
   const verb = words.find(isVerb);
   let best: Tool | null = null;
   let bestScore = 0;

@@ -152,6 +152,7 @@ const single: [message: string, name: string, args: JsonObject][] = [
     'bookshop__placeOrder',
     { items: [{ bookId: 'nine-winters', quantity: 2 }], giftWrap: true },
   ],
+  ['Search books about books', 'bookshop__searchBooks', { query: 'books about books' }],
   ["What's the weather in New York?", 'weather__current', { location: 'New York' }],
 ];
 for (const [message, name, args] of single) {
@@ -178,6 +179,18 @@ test('several things become parallel calls of one function', async () => {
   assert.deepEqual(
     numbers.calls.map(([, args]) => args),
     [{ id: 2 }, { id: 3 }],
+  );
+});
+
+test('several numbers become parallel calls, each with the units beside it', async () => {
+  const answer = await ask([user('Convert 3 pounds to kg, 10 km to miles and 20 celsius to fahrenheit')]);
+  assert.deepEqual(
+    answer.calls.map(([, args]) => args),
+    [
+      { value: 3, from: 'pound', to: 'kg' },
+      { value: 10, from: 'km', to: 'mile' },
+      { value: 20, from: 'celsius', to: 'fahrenheit' },
+    ],
   );
 });
 
