@@ -2,65 +2,25 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Consumer } from '../access/consumer.ts';
 import type { Budget } from '../completion/budget.ts';
 import { fold } from '../completion/fold.ts';
-import { inject, type Injected } from '../completion/inject.ts';
-import { fromLegacy, isLegacy, legacyPart, toLegacy } from '../completion/legacy.ts';
-import { historyCallIds, lastMessageText, reinsert, type ParkedPart } from '../completion/park.ts';
+import { legacyPart, toLegacy } from '../completion/legacy.ts';
+import { lastMessageText } from '../completion/park.ts';
 import { run, type Doors } from '../completion/run.ts';
-import { gatewayError } from '../errors.ts';
 import { isJsonObject } from '../openai/chat.ts';
-import { readElements, readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
+import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Tools } from './granted-tools.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
-import { checkContentType, readChatRequest } from './request-body.ts';
+import { prepareExchange, type ChatUpstream, type Exchange, type ExchangeOptions } from './exchange.ts';
+import { checkContentType } from './request-body.ts';
 import { createRunRecorder, type RunRecorder } from './run-record.ts';
 import { watchRun, type RunSignals } from './run-signals.ts';
 
-/** What an upstream is told of the client. */
-export interface UpstreamContext {
-  readonly headers: FastifyRequest['headers'];
-  /** The caller's own, for an upstream without a key. */
-  readonly authorization: string | null;
-  /** Gets the headers to copy into our answer, at each answer of the upstream (`wire.md` F6). */
-  readonly onAnswer: (headers: Readonly<Record<string, string>>) => void;
-}
-
-/** An answer that goes through as it is. */
-export interface PlainAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** The upstream that serves a model. */
-export interface ChatUpstream {
-  readonly name: string;
-  readonly ask: (context: UpstreamContext) => Doors['ask'];
-  /** Bytes in, bytes out; `null` for an upstream that lives in this process. */
-  readonly forward:
-    | ((body: string | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
-    | null;
-}
-
-export interface ChatOptions {
+export interface ChatOptions extends ExchangeOptions {
   readonly log: Log;
   readonly audit: Audit;
   readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
-  readonly consumerOf: (request: FastifyRequest) => Consumer;
-  readonly upstreamOf: (model: string) => ChatUpstream | null;
-  /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
-  readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
-  readonly parked: {
-    readonly put: (partition: string, ids: readonly string[], part: ParkedPart) => Promise<void>;
-    readonly find: (
-      partition: string,
-      ids: readonly string[],
-    ) => Promise<ReadonlyMap<string, readonly ParkedPart[]>>;
-  };
   /** Fires when the process stops: runs end with an error. */
   readonly stopping: AbortSignal;
 }
@@ -73,21 +33,6 @@ const maxJsonSeconds = 290;
 
 /** Calls of one step (F-U39), and calls that make no sense in one run (A1). */
 const fixedLimits = { callsPerStep: 16, badCalls: 3 } as const;
-
-/** Everything about one request, gathered before the run starts. */
-interface Exchange {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly consumer: Consumer;
-  readonly upstream: ChatUpstream;
-  readonly client: ChatRequest;
-  readonly legacy: boolean;
-  readonly injected: Injected;
-  /** The request goes on as the client's very bytes, if nothing is injected. */
-  readonly untouched: boolean;
-  readonly tools: Tools;
-  readonly context: UpstreamContext;
-}
 
 /** Registers the route, with a body parser of its own: JSON stays bytes until it has been checked. */
 export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOptions): void {
@@ -109,86 +54,18 @@ async function answer(
   reply: FastifyReply,
   options: ChatOptions,
 ): Promise<FastifyReply> {
-  const exchange = await prepare(request, reply, options);
+  const exchange = await prepareExchange(request, reply, options);
   const streamed = readMember(exchange.client, 'stream') === true;
   const seconds = streamed ? options.budget.seconds : Math.min(options.budget.seconds, maxJsonSeconds);
   const signals = watchRun(reply.raw, seconds, options.stopping);
-  const { upstream, injected } = exchange;
-  if (injected.names.size === 0 && upstream.forward)
-    return answerPlain(exchange, upstream.forward, signals.signal);
+  if (exchange.plain) return answerPlain(exchange, exchange.plain, signals.signal);
   return streamed ? answerStream(exchange, signals, options) : answerJson(exchange, signals, options);
 }
 
-/** Reads the request, finds who may use what, puts hidden history back, injects. */
-async function prepare(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: ChatOptions,
-): Promise<Exchange> {
-  const consumer = options.consumerOf(request);
-  const sent = readChatRequest(request.body as Buffer);
-  const model = readMember(sent, 'model');
-  const name = typeof model === 'string' ? model : '';
-  const upstream = options.upstreamOf(name);
-  if (!upstream) throw gatewayError('model_not_found', [name.slice(0, 100)], { param: 'model' });
-
-  const { narrowing, client } = takeNarrowing(request, sent);
-  const tools = options.toolsFor(consumer, narrowing);
-  const legacy = isLegacy(client);
-  const modern = legacy ? fromLegacy(client) : client;
-  const ids = historyCallIds(modern);
-  const restored =
-    ids.length === 0 ? modern : reinsert(modern, await options.parked.find(consumer.partition, ids));
-  // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
-  const both = client.members.has('functions') && client.members.has('tools');
-  const injected = both
-    ? { request: restored, names: new Set<string>(), clientTools: new Set<string>() }
-    : inject(restored, tools.injection);
-  const untouched = injected.names.size === 0 && restored === modern;
-  const context: UpstreamContext = {
-    headers: request.headers,
-    authorization: consumer.authorization,
-    onAnswer: (headers) => void reply.headers({ ...headers, 'x-request-id': request.id }),
-  };
-  return {
-    request,
-    reply,
-    consumer,
-    upstream,
-    client,
-    legacy,
-    injected: untouched ? { ...injected, request: client } : injected,
-    untouched: untouched && client === sent,
-    tools,
-    context,
-  };
-}
-
-/** The narrowing of this request; `metadata.plugins` is ours and goes no further (`architecture.md` section 6). */
-function takeNarrowing(
-  request: FastifyRequest,
-  sent: ChatRequest,
-): { narrowing: string[]; client: ChatRequest } {
-  const header = request.headers['x-plugins'];
-  const narrowing = header === undefined ? [] : [String(header)];
-  const metadata = readMember(sent, 'metadata');
-  if (!isJsonObject(metadata) || typeof metadata['plugins'] !== 'string') return { narrowing, client: sent };
-  const { plugins, ...rest } = metadata;
-  const text = Object.keys(rest).length === 0 ? undefined : JSON.stringify(rest);
-  return { narrowing: [...narrowing, plugins], client: withMembers(sent, { metadata: text }) };
-}
-
 /** Q1: nothing injected; the upstream's answer, error or not, is the answer. */
-async function answerPlain(
-  exchange: Exchange,
-  forward: NonNullable<ChatUpstream['forward']>,
-  signal: AbortSignal,
-) {
-  const sent = exchange.untouched
-    ? (exchange.request.body as Buffer)
-    : requestText(exchange.injected.request);
-  const { status, headers, body } = await forward(sent, exchange.context, signal);
-  return exchange.reply
+async function answerPlain({ reply }: Exchange, plain: NonNullable<Exchange['plain']>, signal: AbortSignal) {
+  const { status, headers, body } = await plain(signal);
+  return reply
     .code(status)
     .headers({ ...headers })
     .send(Readable.from(body, { objectMode: false }));

@@ -19,7 +19,7 @@ import {
 import type { Log } from '../telemetry/log.ts';
 
 /** Body of an interpreted request, in bytes (`wire.md` K8). */
-export const maxBodyBytes = 64 * 1024 * 1024;
+const maxBodyBytes = 64 * 1024 * 1024;
 
 export interface ServerOptions {
   readonly log: Log;
@@ -124,12 +124,7 @@ function unknownRoute(server: FastifyInstance, request: FastifyRequest, reply: F
 }
 
 /** Answers with the envelope. What is not in the table of errors is logged and hidden (`security.md` S5). */
-export function sendError(
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  log: Log,
-): FastifyReply {
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const { status, headers, body, unexpected } = wireError(error, request.id);
   if (unexpected) log.error('request failed', { requestId: request.id, error });
   return reply

@@ -1,6 +1,5 @@
 // `allOf` written out as one schema, as far as one schema can say it (`openapi.md` S4).
 import type { Json, JsonObject } from '../openai/chat.ts';
-import type { Schema } from './schema.ts';
 import { entriesOf, isObject, member, setMember } from './value.ts';
 
 /** Called for what cannot be said in one schema; the validator still knows it. */
@@ -119,9 +118,4 @@ function joinTypes(a: Json, b: Json, wins: boolean, onConflict: OnConflict): Jso
     return wins ? b : a;
   }
   return common.length === 1 ? (common[0] ?? a) : common;
-}
-
-/** Whether a schema says that a value may be `null`. */
-export function acceptsNull(schema: Schema): boolean {
-  return isObject(schema) && Array.isArray(schema['type']) && schema['type'].includes('null');
 }

@@ -90,7 +90,7 @@ function baseOf(url: URL): string {
 }
 
 /** The plugin's root domain (M23): the host of the manifest, else of the document, without `www.`. */
-export function rootDomain(context: ServerContext): string | null {
+function rootDomain(context: ServerContext): string | null {
   const host = context.domain ?? hostOf(context.manifestUrl) ?? hostOf(context.documentUrl);
   return host?.toLowerCase().replace(/^www\./, '') ?? null;
 }

@@ -1,0 +1,132 @@
+// Everything about one chat request, gathered before it runs: who, which upstream, which tools, which history.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Consumer } from '../access/consumer.ts';
+import { inject, type Injected } from '../completion/inject.ts';
+import { fromLegacy, isLegacy } from '../completion/legacy.ts';
+import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
+import type { Doors } from '../completion/run.ts';
+import { gatewayError } from '../errors.ts';
+import { isJsonObject } from '../openai/chat.ts';
+import { readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
+import type { Tools } from './granted-tools.ts';
+import { readChatRequest } from './request-body.ts';
+
+/** What an upstream is told of the client. */
+export interface UpstreamContext {
+  readonly headers: FastifyRequest['headers'];
+  /** The caller's own, for an upstream without a key. */
+  readonly authorization: string | null;
+  /** Gets the headers to copy into our answer, at each answer of the upstream (`wire.md` F6). */
+  readonly onAnswer: (headers: Readonly<Record<string, string>>) => void;
+}
+
+/** An answer that goes through as it is. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** The upstream that serves a model. */
+export interface ChatUpstream {
+  readonly name: string;
+  readonly ask: (context: UpstreamContext) => Doors['ask'];
+  /** Bytes in, bytes out; `null` for an upstream that lives in this process. */
+  readonly forward:
+    | ((body: string | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
+    | null;
+}
+
+/** Who may use what, and where hidden history is kept. */
+export interface ExchangeOptions {
+  readonly consumerOf: (request: FastifyRequest) => Consumer;
+  readonly upstreamOf: (model: string) => ChatUpstream | null;
+  /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
+  readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
+  readonly parked: {
+    readonly put: (partition: string, ids: readonly string[], part: ParkedPart) => Promise<void>;
+    readonly find: (
+      partition: string,
+      ids: readonly string[],
+    ) => Promise<ReadonlyMap<string, readonly ParkedPart[]>>;
+  };
+}
+
+/** Everything about one request, gathered before the run starts. */
+export interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly consumer: Consumer;
+  readonly upstream: ChatUpstream;
+  readonly client: ChatRequest;
+  readonly legacy: boolean;
+  readonly injected: Injected;
+  readonly tools: Tools;
+  readonly context: UpstreamContext;
+  /** Passes the request on as it is, when nothing was injected; `null`: it needs a run. */
+  readonly plain: ((signal: AbortSignal) => Promise<PlainAnswer>) | null;
+}
+
+/** Reads the request, finds who may use what, puts hidden history back, injects. */
+export async function prepareExchange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ExchangeOptions,
+): Promise<Exchange> {
+  const consumer = options.consumerOf(request);
+  const sent = readChatRequest(request.body as Buffer);
+  const model = readMember(sent, 'model');
+  const name = typeof model === 'string' ? model : '';
+  const upstream = options.upstreamOf(name);
+  if (!upstream) throw gatewayError('model_not_found', [name.slice(0, 100)], { param: 'model' });
+
+  const { narrowing, client } = takeNarrowing(request, sent);
+  const tools = options.toolsFor(consumer, narrowing);
+  const legacy = isLegacy(client);
+  const modern = legacy ? fromLegacy(client) : client;
+  const ids = historyCallIds(modern);
+  const restored =
+    ids.length === 0 ? modern : reinsert(modern, await options.parked.find(consumer.partition, ids));
+  // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
+  const both = client.members.has('functions') && client.members.has('tools');
+  const injected = both
+    ? { request: restored, names: new Set<string>(), clientTools: new Set<string>() }
+    : inject(restored, tools.injection);
+  const untouched = injected.names.size === 0 && restored === modern;
+  const context: UpstreamContext = {
+    headers: request.headers,
+    authorization: consumer.authorization,
+    onAnswer: (headers) => void reply.headers({ ...headers, 'x-request-id': request.id }),
+  };
+  const { forward } = upstream;
+  // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
+  const needsRun = injected.names.size > 0 || (legacy && !untouched);
+  const bytes = untouched && client === sent ? (request.body as Buffer) : null;
+  const body = bytes ?? requestText(untouched ? client : injected.request);
+  return {
+    request,
+    reply,
+    consumer,
+    upstream,
+    client,
+    legacy,
+    injected,
+    tools,
+    context,
+    plain: needsRun || !forward ? null : (signal) => forward(body, context, signal),
+  };
+}
+
+/** The narrowing of this request; `metadata.plugins` is ours and goes no further (`architecture.md` section 6). */
+function takeNarrowing(
+  request: FastifyRequest,
+  sent: ChatRequest,
+): { narrowing: string[]; client: ChatRequest } {
+  const header = request.headers['x-plugins'];
+  const narrowing = header === undefined ? [] : [String(header)];
+  const metadata = readMember(sent, 'metadata');
+  if (!isJsonObject(metadata) || typeof metadata['plugins'] !== 'string') return { narrowing, client: sent };
+  const { plugins, ...rest } = metadata;
+  const text = Object.keys(rest).length === 0 ? undefined : JSON.stringify(rest);
+  return { narrowing: [...narrowing, plugins], client: withMembers(sent, { metadata: text }) };
+}
