@@ -12,7 +12,7 @@ import { readElements, readMember, type ChatRequest } from '../openai/request.ts
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
-import { prepareExchange, type ChatUpstream, type Exchange, type ExchangeOptions } from './exchange.ts';
+import { prepareExchange, type Exchange, type ExchangeOptions } from './exchange.ts';
 import { checkContentType } from './request-body.ts';
 import { createRunRecorder, type RunRecorder } from './run-record.ts';
 import { watchRun, type RunSignals } from './run-signals.ts';

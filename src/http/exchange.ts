@@ -101,8 +101,10 @@ export async function prepareExchange(
   const { forward } = upstream;
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
-  const bytes = untouched && client === sent ? (request.body as Buffer) : null;
-  const body = bytes ?? requestText(untouched ? client : injected.request);
+  const body = () => {
+    if (untouched) return client === sent ? (request.body as Buffer) : requestText(client);
+    return requestText(injected.request);
+  };
   return {
     request,
     reply,
@@ -113,7 +115,7 @@ export async function prepareExchange(
     injected,
     tools,
     context,
-    plain: needsRun || !forward ? null : (signal) => forward(body, context, signal),
+    plain: needsRun || !forward ? null : (signal) => forward(body(), context, signal),
   };
 }
 
