@@ -28,7 +28,7 @@ try {
 
 async function run(): Promise<void> {
   const scope = { after: (end: () => unknown) => void endings.push(end) };
-  const port = await start('upstream-process.ts');
+  const port = await start(new URL('./upstream-process.ts', import.meta.url));
   const host = `127.0.0.1:${String(port)}`;
   const direct = `http://${host}`;
   const folder = await writePlugins(scope, [{ name: 'bench', origin: direct, paths: benchPaths }]);
@@ -37,7 +37,9 @@ async function run(): Promise<void> {
     plugins: { folder, install: [], settings: {} },
     egress: { allow: [host] },
   });
-  const through = String(await start('gateway-process.ts', JSON.stringify(config)));
+  const through = String(
+    await start(new URL('./gateway-process.ts', import.meta.url), JSON.stringify(config)),
+  );
   const rows: Row[] = [];
   for (const benchCase of benchCases) {
     rows.push(await compare(benchCase, direct, through));
@@ -54,14 +56,14 @@ async function run(): Promise<void> {
 }
 
 /** Starts a process of the benchmark; gives the first thing that it says. */
-async function start(file: string, ...args: string[]): Promise<unknown> {
-  const child: ChildProcess = fork(new URL(file, import.meta.url), args, {
+async function start(file: URL, ...args: string[]): Promise<unknown> {
+  const child: ChildProcess = fork(file, args, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   endings.push(() => child.disconnect());
   const [said] = (await Promise.race([
     once(child, 'message'),
-    once(child, 'exit').then(() => Promise.reject(new Error(`${file} ended before it listened`))),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${file.pathname} ended before it listened`))),
   ])) as [unknown];
   return said;
 }
