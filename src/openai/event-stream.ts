@@ -19,8 +19,15 @@ export async function* decodeEvents(
   let data: string | null = null;
   let size = 0;
 
+  // Wherever the bytes are cut, the same event is too large: each line counts, and what waits for its end.
+  function count(length: number): void {
+    if (size + length <= options.maxEventBytes) return;
+    throw new EventTooLargeError(`an event is larger than ${options.maxEventBytes} bytes`);
+  }
+
   function* take(text: string): Generator<string, void, undefined> {
     for (const line of lines.push(text)) {
+      count(line.length);
       size += line.length;
       if (line === '') {
         if (data !== null) yield data;
@@ -31,9 +38,7 @@ export async function* decodeEvents(
         data = data === null ? value : `${data}\n${value}`;
       }
     }
-    if (size + lines.pending() > options.maxEventBytes) {
-      throw new EventTooLargeError(`an event is larger than ${options.maxEventBytes} bytes`);
-    }
+    count(lines.pending());
   }
 
   for await (const bytes of body) yield* take(decoder.decode(bytes, { stream: true }));

@@ -40,6 +40,15 @@ test('D3: an event without an end is stopped at the cap', async () => {
   await assert.rejects(decode(`data: ${'x'.repeat(5000)}`, [100, 1000, 2000], 1000), EventTooLargeError);
 });
 
+test('D3: an event over the cap is stopped wherever the bytes are cut, its end in the same piece too', async () => {
+  const text = encodeEvent('x'.repeat(1000));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(), { maxLength: 3 }), async (cuts) => {
+      await assert.rejects(decode(text, cuts, 1000), EventTooLargeError);
+    }),
+  );
+});
+
 test('D3: many events larger than the cap together pass', async () => {
   assert.equal((await decode(encodeEvent('x'.repeat(90)).repeat(100), [], 100)).length, 100);
 });
