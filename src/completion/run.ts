@@ -69,7 +69,8 @@ export async function* run(
   const state = start(request, doors, options);
   const outcome = yield* ask(state, request, null);
   state.choicesOpen = outcome.choices.length;
-  yield* merged(outcome.choices.map((choice) => conclude(state, choice, outcome.top)));
+  const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
+  yield* choices.length === 1 && choices[0] ? choices[0] : merged(choices);
   yield* state.answer.usage(state.usage);
 }
 

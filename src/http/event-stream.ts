@@ -1,4 +1,4 @@
-// A run as an event stream: one flush per event, comments while nothing flows, late failures as error events.
+// A run as an event stream: one push per event, comments while nothing flows, late failures as error events.
 import { Readable } from 'node:stream';
 import type { Chunk } from '../openai/chat.ts';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
@@ -14,57 +14,77 @@ export const streamHeaders = {
 /** Silence after which a comment goes out, in milliseconds (`wire.md` K1). */
 const heartbeat = 15_000;
 
+/** Bytes held for a reader before the run is paused (`wire.md` K10). */
+const highWaterMark = 64 * 1024;
+
 export interface StreamOptions {
   readonly requestId: string;
   /** Hears of a failure after the first byte, which the client sees as an error event. */
   readonly onFailure: (error: unknown) => void;
 }
 
+type Chunks = AsyncGenerator<Chunk, void, undefined>;
+
 /**
  * Waits for the first chunk (at most one heartbeat), then streams. A failure before the first byte is thrown, so that
  * it becomes an answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
  */
-export async function openEventStream(
-  chunks: AsyncGenerator<Chunk, void, undefined>,
-  options: StreamOptions,
-): Promise<Readable> {
+export async function openEventStream(chunks: Chunks, options: StreamOptions): Promise<Readable> {
   const first = chunks.next();
-  await beforeHeartbeat(first);
-  return Readable.from(events(chunks, first, options), { objectMode: false, highWaterMark: 64 * 1024 });
+  const started = await startsWithin(first, heartbeat);
+  return pour(chunks, first, started, options);
 }
 
-async function* events(
-  chunks: AsyncGenerator<Chunk, void, undefined>,
+/** Pours the chunks into a stream that the server sends on. A slow reader pauses the run. */
+function pour(
+  chunks: Chunks,
   first: Promise<IteratorResult<Chunk, void>>,
+  started: boolean,
   options: StreamOptions,
-): AsyncGenerator<string, void, undefined> {
-  let next = first;
-  try {
-    for (;;) {
-      while (!(await beforeHeartbeat(next))) yield keepAliveComment;
-      const { done, value } = await next;
-      if (done) break;
-      yield encodeEvent(JSON.stringify(value));
-      next = chunks.next();
-    }
-    yield doneEvent;
-  } catch (error) {
-    options.onFailure(error);
-    yield encodeEvent(JSON.stringify(wireError(error, options.requestId).body));
-  } finally {
-    // A reader that stopped early: the run ends too. It is aborted by its signal, so nothing has to be awaited.
+): Readable {
+  let wanted = Promise.withResolvers<void>();
+  const stream = new Readable({ highWaterMark, read: () => wanted.resolve() });
+  const beat = setTimeout(() => {
+    if (stream.readableLength === 0) stream.push(keepAliveComment);
+    beat.refresh();
+  }, heartbeat);
+  stream.once('close', () => {
+    clearTimeout(beat);
+    wanted.resolve();
+    // The run is aborted by its own signal: nothing has to be awaited.
     chunks.return().catch(() => undefined);
+  });
+
+  async function pump(): Promise<void> {
+    try {
+      for (let next = await first; !next.done; next = await chunks.next()) {
+        beat.refresh();
+        if (stream.destroyed) return;
+        if (stream.push(encodeEvent(JSON.stringify(next.value)))) continue;
+        wanted = Promise.withResolvers();
+        await wanted.promise;
+      }
+      stream.push(doneEvent);
+    } catch (error) {
+      options.onFailure(error);
+      stream.push(encodeEvent(JSON.stringify(wireError(error, options.requestId).body)));
+    } finally {
+      clearTimeout(beat);
+      if (!stream.destroyed) stream.push(null);
+    }
   }
+
+  if (!started) stream.push(keepAliveComment);
+  void pump();
+  return stream;
 }
 
-/** True once the promise has settled, false after a heartbeat; throws what the promise throws. */
-async function beforeHeartbeat(promise: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), heartbeat);
-  });
+/** True once the promise has settled, false when it takes longer; throws what the promise throws. */
+async function startsWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  const silence = Promise.withResolvers<false>();
+  const timer = setTimeout(() => silence.resolve(false), milliseconds);
   try {
-    return await Promise.race([promise.then(() => true as const), silence]);
+    return await Promise.race([promise.then(() => true as const), silence.promise]);
   } finally {
     clearTimeout(timer);
   }
