@@ -1,5 +1,7 @@
 // One gateway for one test: upstream, plugin APIs, plugin folder, the official client; all gone when the test ends.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { createApp, type App } from '../../src/app.ts';
 import type { Config, PluginSettings } from '../../src/config/schema.ts';
@@ -11,7 +13,7 @@ import {
   type LoopbackPlugin,
   type PluginHandler,
 } from './loopback-plugin.ts';
-import type { Scope } from './loopback-server.ts';
+import type { LoopbackServer, Scope } from './loopback-server.ts';
 import {
   startLoopbackUpstream,
   type Answer,
@@ -131,11 +133,20 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     });
   scope.after(async () => {
     await app.close(0);
+    await assertNoSockets(upstream, api);
     if (options.unchecked) return;
     checkWire(wire, plugins);
     for (const chat of upstream.chats) assertValidRequest(chat.json);
   });
   return { app, origin, client, upstream, api, wire, send, post };
+}
+
+/** Asserts that a closed gateway holds no connection to anybody. */
+async function assertNoSockets(...servers: readonly LoopbackServer[]): Promise<void> {
+  const open = servers.flatMap(({ sockets }) => [...sockets]);
+  const closed = Promise.all(open.filter((socket) => !socket.closed).map((socket) => once(socket, 'close')));
+  const deadline = setTimeout(5_000, 'late', { ref: false });
+  assert.notEqual(await Promise.race([closed, deadline]), 'late', 'a closed gateway holds no connection');
 }
 
 /** Asserts on the bytes of every answer that it is clean (or failed as it must) and names nothing of ours (E14). */

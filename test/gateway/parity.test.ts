@@ -12,7 +12,11 @@ interface Play {
   readonly dialect: Dialect;
   readonly seed: number;
   readonly steps: readonly Said[];
+  /** What the client sends beside its question. */
+  readonly params: Params;
 }
+
+type Params = Parameters<typeof ask>[2];
 
 const words = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
@@ -39,13 +43,29 @@ const step = fc.record(
 );
 const lastStep = fc.oneof(
   fc.record({ text: words, usage }),
-  fc.record({ text: words, calls: fc.array(clientCall, { minLength: 1, maxLength: 2 }), usage }),
+  fc.record({
+    text: words,
+    calls: fc.array(fc.oneof(clientCall, ownCall), { minLength: 1, maxLength: 3 }),
+    usage,
+  }),
 );
+
+const lookUp = { name: 'look_up', parameters: { type: 'object' } };
+const params = fc.record({
+  own: fc.constantFrom<Params>(
+    {},
+    { tools: [{ type: 'function', function: lookUp }] },
+    { functions: [lookUp] },
+  ),
+  format: fc.constantFrom<Params>({}, {}, { response_format: { type: 'json_object' } }),
+  n: fc.constantFrom<Params>({}, {}, { n: 2 }),
+});
 
 const play: fc.Arbitrary<Play> = fc
   .record({
     dialect: fc.constantFrom(...dialects),
     seed: fc.nat(1_000_000),
+    params: params.map(({ own, format, n }) => ({ ...own, ...format, ...n })),
     steps: fc.tuple(fc.array(step, { maxLength: 2 }), lastStep).map(([some, last]) => [...some, last]),
   })
   .map(({ steps, ...rest }) => ({ ...rest, steps: steps.map(withIds) }));
@@ -58,16 +78,16 @@ function withIds({ calls = [], ...said }: Unnumbered, at: number): Said {
   return { ...said, calls: calls.map((call, number) => ({ ...call, id: `call_${at}_${number}` })) };
 }
 
-const tools = [{ type: 'function' as const, function: { name: 'look_up', parameters: { type: 'object' } } }];
-
 test('the folded stream equals the JSON answer (J2)', async (t) => {
   let current: Play | undefined;
   const gateway = await startGateway(t, {
     script: (request) => {
       const messages = request.json['messages'] as JsonObject[];
       const done = messages.filter((message) => message['tool_calls']).length;
+      const said = current?.steps[done] ?? { text: 'Nothing more.' };
+      const choices = Number(request.json['n'] ?? 1);
       return says(
-        current?.steps[done] ?? { text: 'Nothing more.' },
+        Array.from({ length: choices }, () => said),
         current?.dialect,
         (current?.seed ?? 0) + done,
       );
@@ -76,11 +96,11 @@ test('the folded stream equals the JSON answer (J2)', async (t) => {
   await fc.assert(
     fc.asyncProperty(play, async (now) => {
       current = now;
-      const json = await ask(gateway, 'json', { tools });
-      const stream = await ask(gateway, 'stream', { tools });
+      const json = await ask(gateway, 'json', now.params);
+      const stream = await ask(gateway, 'stream', now.params);
       assert.deepEqual(comparable(stream), comparable(json));
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 
@@ -96,6 +116,7 @@ function comparable({ choices, model, usage: used }: Completion): unknown {
       content: message.content ?? null,
       refusal: message['refusal'] ?? null,
       calls: (message.tool_calls ?? []).map((call) => call.function),
+      legacy: message['function_call'] ?? null,
     })),
   };
 }

@@ -37,6 +37,7 @@ for (const dialect of dialects) {
     assert.equal(answer.choices[0]?.finish_reason, 'stop');
     assert.ok(!('tool_calls' in answer.choices[0].message));
     assert.deepEqual(answer.usage, times(usualUsage, 2), 'M2: usage is the exact sum');
+    if (mode === 'json') assert.equal(gateway.wire[0]?.headers.get('x-plugin-calls'), '1');
     assert.deepEqual(
       gateway.api.requests.map(({ method, path }) => `${method} ${path}`),
       ['GET /weather/Oslo?units=imperial'],
