@@ -5,6 +5,7 @@ import { mergeAllOf } from '../openapi/schema-merge.ts';
 import type { Schema } from '../openapi/schema.ts';
 import { entriesOf, isObject, member, setMember } from '../openapi/value.ts';
 import type { Body } from './declared-body.ts';
+import { isReservedHeader } from './header.ts';
 import { joinTexts } from './model-text.ts';
 import { legalName } from './legal-name.ts';
 import type { Operation, Overrides } from './operation.ts';
@@ -37,13 +38,6 @@ export interface CollectedArguments {
   readonly bodyText: string;
 }
 
-/** Headers that no model and no document sets (N10, `security.md` A6). */
-const reservedHeaders = new Set(
-  `accept authorization connection content-length content-type cookie expect forwarded host keep-alive te trailer
-  transfer-encoding upgrade via`.split(/\s+/),
-);
-const reservedPrefixes = ['proxy-', 'x-forwarded-', 'x-plugin'];
-
 const places = ['path', 'query', 'header', 'cookie'] as const;
 
 /** An argument that has no name for the model yet. */
@@ -63,7 +57,9 @@ export function collectArguments(
     for (const parameter of operation.parameters) {
       if (parameter.in !== place) continue;
       const { name, required, schema } = parameter;
-      if (isOverridden(name) || isReserved(parameter, hiddenHeaders)) leftOut.add(name.toLowerCase());
+      // No server reads a path by its variables' names: there another spelling is another variable.
+      const isFixed = place === 'path' ? params.has(name) : isOverridden(name);
+      if (isFixed || isReserved(parameter, hiddenHeaders)) leftOut.add(name.toLowerCase());
       else found.push({ written: name, place, target: { kind: 'parameter', parameter }, required, schema });
     }
   }
@@ -89,15 +85,11 @@ function plainSpelling(name: string): string {
   return lower.endsWith('[]') ? lower.slice(0, -2) : lower;
 }
 
+/** Headers that no model and no document sets (N10, `security.md` A6), and what is a credential. */
 function isReserved(parameter: Parameter, hiddenHeaders: ReadonlySet<string>): boolean {
   if (parameter.credential === true) return true;
   if (parameter.in !== 'header') return false;
-  const name = parameter.name.toLowerCase();
-  return (
-    hiddenHeaders.has(name) ||
-    reservedHeaders.has(name) ||
-    reservedPrefixes.some((prefix) => name.startsWith(prefix))
-  );
+  return hiddenHeaders.has(parameter.name.toLowerCase()) || isReservedHeader(parameter.name);
 }
 
 const textSchemas: Partial<Record<Body['kind'], JsonObject>> = {

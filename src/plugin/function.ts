@@ -8,6 +8,7 @@ import { showSchema } from './model-schema.ts';
 import { cutText, joinTexts } from './model-text.ts';
 import { trimParameters } from './model-trim.ts';
 import type { Operation, Overrides } from './operation.ts';
+import { reportOverrides } from './override.ts';
 import { countTokens, exceedsTokens } from './token-count.ts';
 
 export type { Argument, ArgumentTarget } from './function-argument.ts';
@@ -60,6 +61,7 @@ export function makeFunction(
   options: FunctionOptions,
 ): { function: PluginFunction | null; diagnostics: Diagnostic[] } {
   const report = createReport(plugin);
+  reportOverrides(operation, options.params, report);
   const collected = collectArguments(operation, options.params, options.hiddenHeaders);
   const description = describe(operation, collected.bodyText, report);
   const full = showArguments([...collected.arguments.values()], operation, report);

@@ -1,6 +1,7 @@
 // The operator's and the manifest's fixed values: where each belongs, and that nothing else takes its place (M13 to M16).
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
+import type { Report } from '../openapi/diagnostic.ts';
 import { checkedSchema } from './checked-schema.ts';
 import { coerce } from './coercion.ts';
 import type { Operation, Overrides, Parameter, Schema } from './operation.ts';
@@ -69,6 +70,32 @@ function isNamed(parameter: Parameter, name: string): boolean {
 /** The declared type, where the value can be read in it; what is outside an enum is sent as written (M16). */
 function typed(value: Json, schema: Schema): Json {
   return value === null ? null : coerce(value, checkedSchema(schema));
+}
+
+/** Reports the overrides whose value is not among those that the operation declares; they are sent as written (M16). */
+export function reportOverrides(operation: Operation, overrides: Overrides, report: Report): void {
+  for (const [name, value] of overrides) {
+    const declared = operation.parameters.filter((parameter) => isNamed(parameter, name));
+    const property = operation.body ? findProperty(operation.body.schema, name) : undefined;
+    const schemas = [...declared.map((parameter) => parameter.schema), ...(property ? [property] : [])];
+    const allowed = schemas.map((schema) => valuesOutside(value, schema)).find((values) => values !== null);
+    if (!allowed) continue;
+    const message = `The operation ${operation.id} declares for "${name}" the values ${list(allowed)}; "params" sets ${JSON.stringify(value)}, which is sent as written.`;
+    report.warning('override-enum', operation.pointer, message);
+  }
+}
+
+/** The declared values, where the value as it will be sent is none of them; else `null`. */
+function valuesOutside(value: Json, schema: Schema): readonly Json[] | null {
+  const checked = checkedSchema(schema);
+  const allowed = checked.enum ?? checked.items?.enum;
+  const sent = [typed(value, schema)].flat();
+  return allowed && sent.some((one) => one !== null && !allowed.includes(one)) ? allowed : null;
+}
+
+function list(values: readonly Json[]): string {
+  const shown = values.slice(0, 10).map((value) => JSON.stringify(value));
+  return shown.join(', ') + (values.length > shown.length ? ` and ${values.length - shown.length} more` : '');
 }
 
 /** The schema of a top-level property, in any variant of a union (M13). */

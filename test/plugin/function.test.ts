@@ -186,6 +186,36 @@ test('M15, A9: an overridden name is hidden wherever it is declared, in every sp
   assert.ok(result.hidden.has('sort') && result.hidden.has('user_has_request'));
 });
 
+test('A9: an override of another spelling does not take a path variable away', () => {
+  const options = { path: '/a/{id}', params: { ID: 5 } };
+  const operation = { parameters: [parameter('id', 'path', { required: true }), parameter('Id', 'query')] };
+  assert.deepEqual([...made(operation, options).arguments.keys()], ['id']);
+  assert.deepEqual([...made(operation, { ...options, params: { id: 5 } }).arguments.keys()], []);
+});
+
+test('M16: an override outside the declared values is reported, one that can be read as such is not', () => {
+  const operation = {
+    parameters: [
+      parameter('sort', 'query', { schema: { enum: ['cited_by_count', 'date'] } }),
+      parameter('page', 'query', { schema: { type: 'integer', enum: [1, 2] } }),
+      parameter('tags', 'query', { schema: { type: 'array', items: { enum: ['a', 'b'] } } }),
+    ],
+    ...json({ type: 'object', properties: { mode: { type: 'string', enum: ['x'] }, free: {} } }),
+  };
+  const codes = (params: Record<string, Json>) =>
+    make(operation, { params }).diagnostics.map(({ code, pointer, message }) => [code, pointer, message]);
+  assert.deepEqual(codes({ sort: 'DATE', page: '2', tags: 'a', mode: null, free: 1, other: 1 }), []);
+  assert.deepEqual(codes({ sort: 'name' }), [
+    [
+      'override-enum',
+      '/paths/~1a/post',
+      'The operation post_a declares for "sort" the values "cited_by_count", "date"; "params" sets "name", which is sent as written.',
+    ],
+  ]);
+  for (const params of [{ page: 3 }, { tags: ['a', 'c'] }, { mode: 'y' }])
+    assert.equal(codes(params).length, 1);
+});
+
 test('M13, M15: an overridden property leaves every variant of a union body', () => {
   const variant = (name: string) => ({
     type: 'object',
