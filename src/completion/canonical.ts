@@ -1,5 +1,6 @@
 // One text for arguments that mean the same.
-import { isJsonObject, type Json } from '../openai/chat.ts';
+import type { Json } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 
 /** The arguments with their keys sorted and blanks removed; text that is no JSON stays as it is. */
 export function canonicalArguments(text: string): string {

@@ -1,15 +1,15 @@
 // Puts chunks together again: the message of one step, and the JSON answer of a whole run.
-import {
-  isJsonObject,
-  type Choice,
-  type Chunk,
-  type Completion,
-  type Json,
-  type JsonObject,
-  type Message,
-  type ToolCall,
-  type ToolCallDelta,
+import type {
+  Choice,
+  Chunk,
+  Completion,
+  Json,
+  JsonObject,
+  Message,
+  ToolCall,
+  ToolCallDelta,
 } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 
 /** Members that name a thing rather than carry text: the first value stands. */
 const labels = new Set(['role', 'type', 'format', 'id', 'name', 'index', 'signature']);

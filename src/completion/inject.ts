@@ -1,5 +1,6 @@
 // Puts the granted functions into a request: tools after the client's own, and the plugins' words in the system message.
-import { isJsonObject, type Json, type JsonObject } from '../openai/chat.ts';
+import type { Json, JsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import {
   appendElements,
   readElements,

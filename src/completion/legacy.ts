@@ -1,6 +1,7 @@
 // Clients that still speak `functions` and `function_call`: translated to tools on the way in, and back on the way out.
 import { createHash } from 'node:crypto';
-import { isJsonObject, type Chunk, type ChunkChoice, type Json, type JsonObject } from '../openai/chat.ts';
+import type { Chunk, ChunkChoice, Json, JsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { checkValue, type ParkedPart } from './park.ts';
 import { readElements, readMember, withElements, withMembers, type ChatRequest } from '../openai/request.ts';
 

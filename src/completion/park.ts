@@ -1,6 +1,7 @@
 // Mixed steps: keeps what the client does not see of a step, and puts it back into the follow-up request.
 import { createHash } from 'node:crypto';
-import { isJsonObject, type Json, type JsonObject, type Message, type ToolCall } from '../openai/chat.ts';
+import type { Json, JsonObject, Message, ToolCall } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { readElements, withElements, type ChatRequest } from '../openai/request.ts';
 import { canonicalArguments } from './canonical.ts';
 import type { AssembledCall } from './tool-calls.ts';

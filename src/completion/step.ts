@@ -1,13 +1,6 @@
 // One step: asks the upstream once, forwards what the client may see at once, holds the gateway's own calls.
-import {
-  isJsonObject,
-  type Chunk,
-  type ChunkChoice,
-  type Json,
-  type JsonObject,
-  type Message,
-  type Usage,
-} from '../openai/chat.ts';
+import type { Chunk, ChunkChoice, Json, JsonObject, Message, Usage } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { unknownMembers, type Answer } from './answer.ts';
 import { addToMessage, merge } from './fold.ts';
 import { createToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';

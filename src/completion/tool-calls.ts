@@ -1,11 +1,6 @@
 // Assembles the tool calls of one choice from whatever fragments an upstream sends, and decides whose they are.
-import {
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  type ToolCall,
-  type ToolCallDelta,
-} from '../openai/chat.ts';
+import type { Json, JsonObject, ToolCall, ToolCallDelta } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 
 /** Whose a call is: the gateway runs its own, the client gets its own, nobody knows an unknown name. */
 export type Owner = 'gateway' | 'client' | 'unknown';

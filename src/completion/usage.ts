@@ -1,5 +1,6 @@
 // Token counts of a run: every numeric leaf is summed over its steps, known or not.
-import { isJsonObject, type Chunk, type Json, type JsonObject, type Usage } from '../openai/chat.ts';
+import type { Chunk, Json, JsonObject, Usage } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 
 /** The usage that a chunk carries, wherever its upstream puts it (`wire.md` M2). */
 export function usageOf(chunk: Chunk): Usage | null {

@@ -7,7 +7,7 @@ import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
 import { lastMessageText } from '../completion/park.ts';
 import { run, type Doors } from '../completion/run.ts';
-import { isJsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';

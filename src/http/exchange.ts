@@ -6,7 +6,7 @@ import { fromLegacy, isLegacy } from '../completion/legacy.ts';
 import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
 import type { Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
-import { isJsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 import { readChatRequest } from './request-body.ts';

@@ -1,7 +1,8 @@
 // Reads the body of an interpreted request: one JSON object, checked before anything believes it.
 import { parse } from 'secure-json-parse';
 import { gatewayError } from '../errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../openai/chat.ts';
+import type { Json, JsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { parseRequest, type ChatRequest } from '../openai/request.ts';
 
 /** Nesting of a request body; the deepest recorded one has 14. */

@@ -109,8 +109,3 @@ export interface ToolResult {
   /** The arguments did not fit: three of these end a run's calls (`security.md` A1). */
   badArguments?: true;
 }
-
-/** Tells a JSON object from every other JSON value. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

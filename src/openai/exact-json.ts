@@ -20,8 +20,8 @@ export function isExactNumber(value: unknown): value is ExactNumber {
   return json.isRawJSON(value);
 }
 
-/** A JSON object: no array, no `null`, no {@link ExactNumber}. */
-export function isJsonObject(value: Json | undefined): value is JsonObject {
+/** Tells a JSON object from every other value: arrays, `null` and an {@link ExactNumber} are none. */
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }
 

@@ -1,5 +1,6 @@
 // A plain JSON answer as the chunk of a stream, so that the loop sees nothing but chunks.
-import { isJsonObject, type Chunk, type ChunkChoice, type JsonObject, type ToolCallDelta } from './chat.ts';
+import type { Chunk, ChunkChoice, JsonObject, ToolCallDelta } from './chat.ts';
+import { isJsonObject } from './exact-json.ts';
 
 /**
  * Unfolds a completion: each choice's message becomes its delta, tool calls get the index of their place (`wire.md`

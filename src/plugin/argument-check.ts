@@ -3,7 +3,8 @@ import { validate, type OutputUnit } from '@cfworker/json-schema';
 
 import type { Json } from '../openai/chat.ts';
 import { isExactNumber } from '../openai/exact-json.ts';
-import { emptyRecord, isRecord, type CheckedSchema } from './checked-schema.ts';
+import { isObject } from '../openapi/value.ts';
+import { emptyRecord, type CheckedSchema } from './checked-schema.ts';
 
 /** One finding for the model (A5). */
 export interface Problem {
@@ -122,7 +123,7 @@ function typeName(value: unknown): string {
 
 /** The types that a schema names, `number` for `integer`. */
 function typesOf(schema: unknown): Json[] {
-  if (!isRecord(schema)) return [];
+  if (!isObject(schema)) return [];
   const { type, properties, allOf } = schema;
   if (type !== undefined) return [type].flat().map((name) => (name === 'integer' ? 'number' : name));
   if (properties !== undefined) return ['object'];
@@ -151,7 +152,7 @@ function describe(unit: OutputUnit, value: Json, schema: CheckedSchema): Problem
   if (unit.keyword === 'required' && Array.isArray(limit)) {
     return limit
       .filter((name) => typeof name === 'string')
-      .filter((name) => isRecord(got) && !Object.hasOwn(got, name))
+      .filter((name) => isObject(got) && !Object.hasOwn(got, name))
       .map((name) => ({ at: pointer([...names, name]), problem: 'is required' }));
   }
   const at = pointer(names);

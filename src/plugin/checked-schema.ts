@@ -1,5 +1,6 @@
 // The part of a foreign schema that is enforced, copied so that nothing of the rest can run (`openapi.md` A4).
 import type { Json, JsonObject } from '../openai/chat.ts';
+import { isObject } from '../openapi/value.ts';
 import type { Schema } from './operation.ts';
 
 type JsonType = 'array' | 'boolean' | 'integer' | 'null' | 'number' | 'object' | 'string';
@@ -41,13 +42,8 @@ const countKeywords = ['minLength', 'maxLength', 'minItems', 'maxItems', 'minPro
 /** A schema that is too large to be copied. */
 class TooLarge extends Error {}
 
-/** Any object that is no array. */
-export function isRecord(value: unknown): value is Record<string, Json> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isSchema(value: unknown): value is Schema {
-  return typeof value === 'boolean' || isRecord(value);
+  return typeof value === 'boolean' || isObject(value);
 }
 
 export function emptyRecord<T>(): Record<string, T> {
@@ -84,12 +80,12 @@ export function checkedSchema(schema: Schema): CheckedSchema {
   function copyObjectKeywords(source: JsonObject, result: CheckedSchema): void {
     const readOnly = new Set<string>();
     const properties = source['properties'];
-    if (isRecord(properties)) {
+    if (isObject(properties)) {
       const copied = emptyRecord<CheckedSchema>();
       for (const [name, value] of Object.entries(properties)) {
         if (!isSchema(value)) continue;
         copied[name] = copy(value);
-        if (isRecord(value) && value['readOnly'] === true) readOnly.add(name);
+        if (isObject(value) && value['readOnly'] === true) readOnly.add(name);
       }
       result.properties = copied;
     }
@@ -101,7 +97,7 @@ export function checkedSchema(schema: Schema): CheckedSchema {
     }
     // What a pattern allows cannot be told from what nothing allows once the pattern is gone.
     const extra = source['additionalProperties'];
-    if (isSchema(extra) && !isRecord(source['patternProperties'])) {
+    if (isSchema(extra) && !isObject(source['patternProperties'])) {
       result.additionalProperties = extra === false ? false : copy(extra);
     }
   }
@@ -158,7 +154,7 @@ function copyPlainKeywords(source: JsonObject, result: CheckedSchema): void {
 /** The model was never shown what is read-only, nor what is asked for and described nowhere (3 operations of the store). */
 function isDescribed(source: JsonObject, name: string): boolean {
   const properties = source['properties'];
-  if (!isRecord(properties) || Object.hasOwn(properties, name)) return true;
+  if (!isObject(properties) || Object.hasOwn(properties, name)) return true;
   return ['allOf', 'anyOf', 'oneOf', 'patternProperties'].some((keyword) => source[keyword] !== undefined);
 }
 

@@ -2,6 +2,7 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { Chunk, ChunkChoice, JsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { decodeEvents, EventTooLargeError } from '../openai/event-stream.ts';
 import { unfold } from '../openai/unfold.ts';
 import { failureWithin, type Speaker } from './failure.ts';
@@ -73,7 +74,7 @@ function hasError(value: JsonObject): boolean {
 /** Parsed at the border: afterwards `choices` and each `delta` are there, unknown members stay (A8). */
 function toChunk(value: JsonObject): Chunk {
   const choices = Array.isArray(value['choices']) ? value['choices'] : [];
-  return { ...value, choices: choices.filter(isObject).map(toChoice) };
+  return { ...value, choices: choices.filter(isJsonObject).map(toChoice) };
 }
 
 function toChoice(choice: JsonObject, place: number): ChunkChoice {
@@ -81,7 +82,7 @@ function toChoice(choice: JsonObject, place: number): ChunkChoice {
   return {
     ...choice,
     index: typeof index === 'number' ? index : place,
-    delta: isObject(delta) ? delta : {},
+    delta: isJsonObject(delta) ? delta : {},
     finish_reason: typeof choice['finish_reason'] === 'string' ? choice['finish_reason'] : null,
   };
 }
@@ -93,7 +94,7 @@ function parseObject(text: string, speaker: Speaker): JsonObject {
   } catch (cause) {
     throw gatewayError('upstream_bad_answer', [speaker.name, 'it is not valid JSON'], { cause });
   }
-  if (isObject(value)) return value;
+  if (isJsonObject(value)) return value;
   throw gatewayError('upstream_bad_answer', [speaker.name, 'it is not a JSON object']);
 }
 
@@ -101,8 +102,4 @@ function contentType(answer: EgressAnswer): string {
   const value = answer.headers['content-type'];
   const [type = ''] = (typeof value === 'string' ? value : '').split(';', 1);
   return type.trim().toLowerCase();
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,6 +2,7 @@
 import { EgressError, type EgressAnswer, type EgressFailure } from '../egress/egress.ts';
 import { gatewayError, UpstreamError, type ForeignEnvelope, type GatewayError } from '../errors.ts';
 import type { Json, JsonObject } from '../openai/chat.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
 import { shownHeaders, type Credential } from './headers.ts';
 
 /** The upstream as failures speak of it. */
@@ -96,7 +97,7 @@ export async function readFailure(
 /** The error that an upstream put into an answer of status 200: beside `choices`, as an event, as the body (A9). */
 export function failureWithin(speaker: Speaker, value: JsonObject): GatewayError | UpstreamError {
   const { error } = value;
-  const code = isObject(error) ? Number(error['code']) : Number.NaN;
+  const code = isJsonObject(error) ? Number(error['code']) : Number.NaN;
   const status = Number.isInteger(code) && code >= 400 ? knownStatus(code) : 502;
   const text = speaker.scrub(JSON.stringify({ error }));
   return refusedAnswer(speaker, status) ?? new UpstreamError(status, envelopeOf(speaker.name, status, text));
@@ -106,8 +107,8 @@ export function failureWithin(speaker: Speaker, value: JsonObject): GatewayError
 function envelopeOf(name: string, status: number, text: string): ForeignEnvelope {
   const parsed = parse(text);
   const value = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (isObject(value) && isObject(value['error'])) return { ...value, error: value['error'] };
-  const message = isObject(value) ? wordsOf(value) : null;
+  if (isJsonObject(value) && isJsonObject(value['error'])) return { ...value, error: value['error'] };
+  const message = isJsonObject(value) ? wordsOf(value) : null;
   const type = status === 429 ? 'requests' : status < 500 ? 'invalid_request_error' : 'server_error';
   return {
     error: {
@@ -153,8 +154,4 @@ function parse(text: string): Json {
   } catch {
     return null;
   }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

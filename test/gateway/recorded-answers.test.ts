@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test, { describe, type TestContext } from 'node:test';
-import { isJsonObject, type Completion, type JsonObject, type ToolCall } from '../../src/openai/chat.ts';
+import type { Completion, JsonObject, ToolCall } from '../../src/openai/chat.ts';
+import { isJsonObject } from '../../src/openai/exact-json.ts';
 import { needsShared, sharedFolder } from '../shared-data.ts';
 import { modes, question, type Mode } from './ask.ts';
 import {
