@@ -18,7 +18,7 @@ const rooms: Record<string, { rooms?: string[]; packages?: string[] }> = {
   },
   http: {
     rooms: ['completion', 'plugin', 'access', 'openai', 'telemetry'],
-    packages: ['fastify', '@fastify/*', 'node:http', 'node:net'],
+    packages: ['fastify', '@fastify/*', 'lru-cache', 'node:http', 'node:net'],
   },
 };
 

@@ -16,6 +16,7 @@ import { healthRoutes } from './http/health.ts';
 import { listenAt, stopServer } from './http/listen.ts';
 import { passThroughRoutes } from './http/pass-through.ts';
 import { pluginsRoutes } from './http/plugins.ts';
+import { createRefusedTools } from './http/refused-tools.ts';
 import { createServer } from './http/server.ts';
 import { createPluginCall } from './plugin/call.ts';
 import { createRegistry, type Registry } from './plugin/registry.ts';
@@ -80,6 +81,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       consumerOf,
       upstreamOf: chooseUpstream(upstreams),
       toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),
+      refusedTools: createRefusedTools(),
       parked: typedParts(parked),
       stopping: cutting.signal,
     });

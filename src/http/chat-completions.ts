@@ -12,7 +12,7 @@ import { readElements, readMember, type ChatRequest } from '../openai/request.ts
 import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
-import { prepareExchange, type Exchange, type ExchangeOptions } from './exchange.ts';
+import { prepareExchange, type Exchange, type ExchangeOptions, type PlainAnswer } from './exchange.ts';
 import { checkContentType } from './request-body.ts';
 import { createRunRecorder, type RunRecorder } from './run-record.ts';
 import { watchRun, type RunSignals } from './run-signals.ts';
@@ -58,26 +58,58 @@ async function answer(
   const streamed = readMember(exchange.client, 'stream') === true;
   const seconds = streamed ? options.budget.seconds : Math.min(options.budget.seconds, maxJsonSeconds);
   const signals = watchRun(reply.raw, seconds, options.stopping);
-  if (exchange.plain) return answerPlain(exchange, exchange.plain, signals.signal);
-  return streamed ? answerStream(exchange, signals, options) : answerJson(exchange, signals, options);
+  if (exchange.plain) return sendPlain(exchange, await exchange.plain(signals.signal));
+  const recorder = createRecorder(exchange, streamed, options);
+  try {
+    const answered = streamed ? answerStream : answerJson;
+    const sent = await answered(exchange, signals, recorder, options);
+    options.refusedTools.taken(exchange.upstream.name, exchange.model);
+    return sent;
+  } catch (error) {
+    const again = await askWithoutTools(exchange, error, recorder, signals.signal, options);
+    if (!again) throw error;
+    return sendPlain(exchange, again);
+  }
 }
 
 /** Q1: nothing injected; the upstream's answer, error or not, is the answer. */
-async function answerPlain({ reply }: Exchange, plain: NonNullable<Exchange['plain']>, signal: AbortSignal) {
-  const { status, headers, body } = await plain(signal);
+function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer): FastifyReply {
   return reply
     .code(status)
     .headers({ ...headers })
     .send(Readable.from(body, { objectMode: false }));
 }
 
+/** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */
+async function askWithoutTools(
+  { upstream, model, request, injected, withoutTools }: Exchange,
+  error: unknown,
+  recorder: RunRecorder,
+  signal: AbortSignal,
+  { refusedTools, log }: ChatOptions,
+): Promise<PlainAnswer | null> {
+  const first = recorder.steps() === 0 && injected.names.size > 0;
+  if (!first || !withoutTools || !refusedTools.mayBeRefusal(error)) return null;
+  const answer = await withoutTools(signal);
+  if (answer.status < 400) {
+    log.warn('injection_rejected', {
+      requestId: request.id,
+      upstream: upstream.name,
+      model,
+      answered: error.body,
+    });
+    refusedTools.refused(upstream.name, model, error);
+  }
+  return answer;
+}
+
 async function answerJson(
   exchange: Exchange,
   signals: RunSignals,
+  recorder: RunRecorder,
   options: ChatOptions,
 ): Promise<FastifyReply> {
   const { reply } = exchange;
-  const recorder = createRecorder(exchange, false, options);
   try {
     const completion = await fold(startRun(exchange, signals, recorder, true, options));
     reply.header('x-plugin-calls', String(recorder.pluginCalls()));
@@ -92,10 +124,10 @@ async function answerJson(
 async function answerStream(
   exchange: Exchange,
   signals: RunSignals,
+  recorder: RunRecorder,
   options: ChatOptions,
 ): Promise<FastifyReply> {
   const { reply, request, client } = exchange;
-  const recorder = createRecorder(exchange, true, options);
   const stream = await openEventStream(startRun(exchange, signals, recorder, wantsUsage(client), options), {
     requestId: request.id,
     onFailure: (error) => options.log.warn('stream failed', { requestId: request.id, error }),
@@ -105,13 +137,12 @@ async function answerStream(
 }
 
 function createRecorder(
-  { request, consumer, upstream, client }: Exchange,
+  { request, consumer, upstream, model }: Exchange,
   stream: boolean,
   options: ChatOptions,
 ): RunRecorder {
-  const model = readMember(client, 'model');
-  const facts = { id: request.id, consumer: consumer.name, upstream: upstream.name, stream };
-  return createRunRecorder({ ...facts, model: typeof model === 'string' ? model : '' }, options.audit);
+  const facts = { id: request.id, consumer: consumer.name, upstream: upstream.name, model, stream };
+  return createRunRecorder(facts, options.audit);
 }
 
 function startRun(

@@ -9,6 +9,7 @@ import { gatewayError } from '../errors.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
+import type { RefusedTools } from './refused-tools.ts';
 import { readChatRequest } from './request-body.ts';
 
 /** What an upstream is told of the client. */
@@ -43,6 +44,7 @@ export interface ExchangeOptions {
   readonly upstreamOf: (model: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
   readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
+  readonly refusedTools: RefusedTools;
   readonly parked: {
     readonly put: (partition: string, ids: readonly string[], part: ParkedPart) => Promise<void>;
     readonly find: (
@@ -63,9 +65,14 @@ export interface Exchange {
   readonly injected: Injected;
   readonly tools: Tools;
   readonly context: UpstreamContext;
+  readonly model: string;
   /** Passes the request on as it is, when nothing was injected; `null`: it needs a run. */
-  readonly plain: ((signal: AbortSignal) => Promise<PlainAnswer>) | null;
+  readonly plain: PassOn | null;
+  /** Passes the request on without what was injected, for an upstream that refuses it (`wire.md` C3). */
+  readonly withoutTools: PassOn | null;
 }
+
+type PassOn = (signal: AbortSignal) => Promise<PlainAnswer>;
 
 /** Reads the request, finds who may use what, puts hidden history back, injects. */
 export async function prepareExchange(
@@ -89,9 +96,10 @@ export async function prepareExchange(
     ids.length === 0 ? modern : reinsert(modern, await options.parked.find(consumer.partition, ids));
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
-  const injected = both
-    ? { request: restored, names: new Set<string>(), clientTools: new Set<string>() }
-    : inject(restored, tools.injection);
+  const mayInject = !both && options.refusedTools.takesTools(upstream.name, name);
+  const injected = mayInject
+    ? inject(restored, tools.injection)
+    : { request: restored, names: new Set<string>(), clientTools: new Set<string>() };
   const untouched = injected.names.size === 0 && restored === modern;
   const context: UpstreamContext = {
     headers: request.headers,
@@ -102,9 +110,10 @@ export async function prepareExchange(
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
   const body = () => {
-    if (untouched) return client === sent ? (request.body as Buffer) : requestText(client);
-    return requestText(injected.request);
+    if (restored === modern) return client === sent ? (request.body as Buffer) : requestText(client);
+    return requestText(restored);
   };
+  const passOn = forward && ((signal: AbortSignal) => forward(body(), context, signal));
   return {
     request,
     reply,
@@ -115,7 +124,10 @@ export async function prepareExchange(
     injected,
     tools,
     context,
-    plain: needsRun || !forward ? null : (signal) => forward(body(), context, signal),
+    model: name,
+    plain: needsRun ? null : passOn,
+    // A legacy client's restored history is no legacy request: it cannot go without a run.
+    withoutTools: legacy && restored !== modern ? null : passOn,
   };
 }
 

@@ -22,6 +22,7 @@ export interface RunRecorder {
     chunks: AsyncGenerator<Chunk, void, undefined>,
     signal: AbortSignal,
   ) => AsyncGenerator<Chunk, void, undefined>;
+  readonly steps: () => number;
   readonly pluginCalls: () => number;
   /** A plugin call that a retry of the run would repeat has left (`wire.md` T1). */
   readonly hadSideEffect: () => boolean;
@@ -49,6 +50,7 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   }
 
   return {
+    steps: () => steps,
     pluginCalls: () => pluginCalls,
     hadSideEffect: () => sideEffect,
     onStep(usage) {

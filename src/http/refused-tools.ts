@@ -1,0 +1,55 @@
+// Upstreams that refuse a request because of its tools: the client gets its plain answer, and the next one at once.
+import { LRUCache } from 'lru-cache';
+import { UpstreamError } from '../errors.ts';
+
+/** Which upstream and model takes injected functions, as far as its answers have taught (`wire.md` C1 to C3). */
+export interface RefusedTools {
+  /** Whether functions may be injected for the model. */
+  readonly takesTools: (upstream: string, model: string) => boolean;
+  /** Whether the failure of a first step may be the injected functions' fault: then the request is repeated without. */
+  readonly mayBeRefusal: (error: unknown) => error is UpstreamError;
+  /** The request passed without functions: remembered at once when the words say so, else after three in a row. */
+  readonly refused: (upstream: string, model: string, error: UpstreamError) => void;
+  /** A request with functions passed. */
+  readonly taken: (upstream: string, model: string) => void;
+}
+
+/** Words of upstreams whose model takes no tools at all (`wire.md` section 7). */
+const phrases = [
+  'does not support tools',
+  'does not support function calling',
+  'tools is not supported',
+  'tools are not supported',
+  'tool use is not supported',
+  'tools param requires --jinja',
+  'tool calling is not supported',
+];
+
+/** How long a model counts as one without tools, in milliseconds: an hour by its own words, ten minutes by guess. */
+const remembered = { saysSo: 3_600_000, guessed: 600_000 } as const;
+
+/** One bad schema must not silence all plugins (C3). */
+const guessesNeeded = 3;
+
+/** Keeps at most a thousand models in memory: their names are the client's to choose. */
+export function createRefusedTools(): RefusedTools {
+  const without = new LRUCache<string, true>({ max: 1_000 });
+  const suspected = new LRUCache<string, number>({ max: 1_000 });
+  const keyOf = (upstream: string, model: string) => JSON.stringify([upstream, model]);
+  return {
+    takesTools: (upstream, model) => !without.has(keyOf(upstream, model)),
+    mayBeRefusal: (error): error is UpstreamError =>
+      error instanceof UpstreamError && [400, 404, 422].includes(error.statusCode),
+    refused(upstream, model, { body }) {
+      const key = keyOf(upstream, model);
+      const words = JSON.stringify(body).toLowerCase();
+      const saysSo = phrases.some((phrase) => words.includes(phrase));
+      const times = (suspected.get(key) ?? 0) + 1;
+      suspected.set(key, times);
+      if (saysSo || times >= guessesNeeded) {
+        without.set(key, true, { ttl: saysSo ? remembered.saysSo : remembered.guessed });
+      }
+    },
+    taken: (upstream, model) => void suspected.delete(keyOf(upstream, model)),
+  };
+}
