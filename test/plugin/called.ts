@@ -64,9 +64,11 @@ export async function installPlugin(t: TestContext, setup: PluginSetup = {}): Pr
   const { listener = ok, files = {}, fetched = false, settings: own = {} } = setup;
   const received: Received[] = [];
   const served = await serve(t, async (request, response) => {
-    if (request.url === '/openapi.json') return void response.end(textOf(made));
-    received.push(await receive(request));
-    listener(request, response);
+    if (request.url === '/openapi.json') response.end(textOf(made));
+    else {
+      received.push(await receive(request));
+      listener(request, response);
+    }
   });
   const host = setup.host ?? served;
   const made = (setup.document ?? ((at) => document('list', `http://${at}/base`)))(host);
