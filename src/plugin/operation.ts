@@ -67,6 +67,8 @@ export type Overrides = ReadonlyMap<string, Json>;
 /** What reading a document's operations depends on besides the document. */
 export interface OperationContext extends ServerContext {
   readonly operations: OperationFilter;
+  /** Called before each operation; what it throws ends the reading. */
+  readonly proceed?: () => void;
 }
 
 /** What all operations of a document share. */
@@ -163,6 +165,7 @@ function readPathItem(key: string, written: Json, reading: Reading): Operation[]
     );
   const operations: Operation[] = [];
   for (const site of sitesOf(key, item, itemPointer)) {
+    reading.context.proceed?.();
     const operation = readOperation(site, template, reading);
     if (operation) operations.push(operation);
   }
