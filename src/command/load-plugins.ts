@@ -11,10 +11,11 @@ import {
   type Candidate,
   type SourceReader,
 } from '../plugin/candidate.ts';
+import { convertDocument, rememberConversions } from '../plugin/convert.ts';
 import { loadPlugin } from '../plugin/load.ts';
 import { uniqueNames } from '../plugin/plugin-name.ts';
 import { makeSnapshot, type Plugin } from '../plugin/snapshot.ts';
-import { fetchMilliseconds, locateEntry } from '../plugin/source.ts';
+import { fetchMilliseconds, fetchText, locateEntry, readLocal } from '../plugin/source.ts';
 import { documentNames, findManifests } from './find-manifests.ts';
 import { readVersion } from './version.ts';
 
@@ -63,11 +64,17 @@ async function loadFolder(
 ): Promise<FoundPlugin[]> {
   const { folder, settings: all } = config.plugins;
   const settings = (name: string) => (Object.hasOwn(all, name) ? all[name] : undefined);
+  const signal = AbortSignal.timeout(fetchMilliseconds);
+  const { convert } = rememberConversions(async (job) => convertDocument(job));
   const reader: SourceReader = {
-    send: (name) => (offline ? refuse : egress.document(name === null ? [] : (settings(name)?.egress ?? []))),
-    userAgent,
-    signal: AbortSignal.timeout(fetchMilliseconds),
+    read(location, maxBytes, name) {
+      if (location.kind === 'file') return readLocal(location, maxBytes);
+      const send = offline ? refuse : egress.document(name === null ? [] : (settings(name)?.egress ?? []));
+      return fetchText(location.url, { send, maxBytes, signal, userAgent });
+    },
+    convert,
     settings,
+    allowed: () => 'all',
   };
   const candidates = await Promise.all(files.map((file) => readCandidate(file, reader)));
   const names = uniqueNames(candidates);
@@ -78,8 +85,6 @@ async function loadFolder(
         settings: settings(name),
         folder,
         reader,
-        allows: () => true,
-        last: undefined,
       });
       return { ...one, diagnostics: [...diagnostics, ...one.diagnostics] };
     }),
@@ -99,7 +104,7 @@ async function readCandidate(file: string, reader: SourceReader): Promise<Candid
   if (candidate.manifest !== null) return candidate;
   // What has no manifest's fields may be a bare document (M1).
   const bare = await readInstalled({ kind: 'file', file, within: null }, reader);
-  return bare.document?.document ? bare : candidate;
+  return bare.document ? bare : candidate;
 }
 
 /** M22: the document that lies beside an `ai-plugin.json`. */

@@ -1,24 +1,17 @@
 // What is to be installed: one candidate per manifest or bare document, each read on its own.
 import { basename } from 'node:path';
-import type { SendDocument } from '../egress/egress.ts';
+import type { PluginSettings } from '../config/schema.ts';
 import { createReport, type Diagnostic } from '../openapi/diagnostic.ts';
-import {
-  fetchedDocumentLimits,
-  localDocumentLimits,
-  readDocument,
-  type ApiDocument,
-} from '../openapi/document.ts';
 import { decodeText } from '../openapi/yaml.ts';
-import { readManifest, type Manifest, type ManifestSettings } from './manifest.ts';
+import type { Conversion, ConversionContext, Convert } from './convert.ts';
+import { readManifest, type Manifest } from './manifest.ts';
 import {
-  fetchSource,
   maxFetchedDocumentBytes,
   maxLocalDocumentBytes,
   maxManifestBytes,
-  readLocal,
   SourceError,
   type Location,
-  type SourceBytes,
+  type ReadSource,
 } from './source.ts';
 
 /** A manifest that was read, or why it was not. */
@@ -31,21 +24,24 @@ export interface Candidate {
   readonly manifest: Manifest | null;
   readonly diagnostics: readonly Diagnostic[];
   /** The document, where it is already at hand: a bare one, or one that lies beside its manifest (M22). */
-  readonly document: {
-    /** `null`: it cannot be used. */
-    readonly document: ApiDocument | null;
-    /** Where it came from, or as if from. */
-    readonly url: string | null;
-    readonly source: string;
-  } | null;
+  readonly document: CandidateDocument | null;
+}
+
+/** The bytes of a document that came with its manifest. */
+export interface CandidateDocument {
+  readonly bytes: Uint8Array;
+  /** Where it came from, or as if from. */
+  readonly url: string | null;
+  readonly source: string;
 }
 
 /** What reading sources needs. */
 export interface SourceReader {
-  readonly send: (plugin: string | null) => SendDocument;
-  readonly userAgent: string;
-  readonly signal: AbortSignal;
-  readonly settings: (name: string) => ManifestSettings | undefined;
+  readonly read: ReadSource;
+  readonly convert: Convert;
+  readonly settings: (name: string) => PluginSettings | undefined;
+  /** Private `host:port` that documents of this plugin may name as servers. */
+  readonly allowed: (plugin: string | null) => ConversionContext['allowed'];
 }
 
 /** The name under which a location is shown. */
@@ -60,25 +56,12 @@ function sourceStem(location: Location): string {
     : basename(location.file).replace(/\.[a-z]+$/i, '');
 }
 
-/** Reads the bytes of a location. Throws {@link SourceError}. `null`: unchanged since `etag`. */
-export async function readLocation(
-  location: Location,
-  maxBytes: number,
-  reader: SourceReader,
-  plugin: string | null,
-  etag: string | null = null,
-): Promise<SourceBytes | null> {
-  if (location.kind === 'file') return readLocal(location, maxBytes);
-  const { signal, userAgent } = reader;
-  return fetchSource(location.url, { send: reader.send(plugin), maxBytes, signal, userAgent, etag });
-}
-
 /** Reads a manifest of the folder. */
 export async function readManifestFile(file: string, reader: SourceReader): Promise<Candidate> {
   const location: Location = { kind: 'file', file, within: null };
   return guard(location, async () => {
-    const read = await readLocation(location, maxManifestBytes, reader, null);
-    return manifestCandidate(decodeText(read?.bytes ?? new Uint8Array()), location, reader);
+    const { bytes } = await reader.read(location, maxManifestBytes, null);
+    return manifestCandidate(decodeText(bytes), location, reader);
   });
 }
 
@@ -100,14 +83,8 @@ export async function readManifestBeside(
   );
   const beside: Location = { kind: 'file', file: documentFile, within: null };
   return guard(beside, async () => {
-    const read = await readLocation(beside, maxLocalDocumentBytes, reader, null);
-    const text = decodeText(read?.bytes ?? new Uint8Array());
-    const { document, diagnostics } = readDocument(text, documentFile, localDocumentLimits);
-    return {
-      ...candidate,
-      diagnostics: [...candidate.diagnostics, ...diagnostics],
-      document: { document, url: url?.href ?? null, source: documentFile },
-    };
+    const { bytes } = await reader.read(beside, maxLocalDocumentBytes, null);
+    return { ...candidate, document: { bytes, url: url?.href ?? null, source: documentFile } };
   });
 }
 
@@ -115,12 +92,11 @@ export async function readManifestBeside(
 export async function readInstalled(location: Location, reader: SourceReader): Promise<Candidate> {
   return guard(location, async () => {
     const maxBytes = location.kind === 'url' ? maxFetchedDocumentBytes : maxLocalDocumentBytes;
-    const read = await readLocation(location, maxBytes, reader, null);
-    const text = decodeText(read?.bytes ?? new Uint8Array());
-    const from: Location = read?.url ? { kind: 'url', url: read.url } : location;
+    const { bytes, url } = await reader.read(location, maxBytes, null);
+    const from: Location = url === null ? location : { kind: 'url', url };
     return (
-      bareCandidate(text, location, read?.url ?? null) ?? {
-        ...manifestCandidate(text, from, reader),
+      (await bareCandidate(bytes, location, url, reader)) ?? {
+        ...manifestCandidate(decodeText(bytes), from, reader),
         source: sourceName(location),
       }
     );
@@ -156,25 +132,42 @@ function manifestCandidate(text: string, location: Location, reader: SourceReade
 }
 
 /** A document without a manifest: name and description come from its `info`. `null`: it is no document. */
-function bareCandidate(text: string, location: Location, url: string | null): Candidate | null {
-  if (/"name_for_model"\s*:/.test(text.slice(0, maxManifestBytes))) return null;
+async function bareCandidate(
+  bytes: Uint8Array,
+  location: Location,
+  url: string | null,
+  reader: SourceReader,
+): Promise<Candidate | null> {
+  if (/"name_for_model"\s*:/.test(decodeText(bytes.subarray(0, maxManifestBytes)))) return null;
   const source = sourceName(location);
-  const limits = location.kind === 'url' ? fetchedDocumentLimits : localDocumentLimits;
-  const { document, diagnostics } = readDocument(text, source, limits);
-  if (document === null) return null;
-  const manifest = manifestOfDocument(document, sourceStem(location));
+  // Its name, and with it its settings, are not known yet. Without settings this is the conversion that is used.
+  const { info } = await reader.convert({
+    bytes,
+    source,
+    kind: location.kind === 'url' ? 'fetched' : 'local',
+    context: {
+      documentUrl: url,
+      manifestUrl: location.kind === 'url' ? location.url : null,
+      domain: null,
+      server: null,
+      operations: { include: [], exclude: [] },
+      allowed: reader.allowed(null),
+    },
+  });
+  if (info === null) return null;
+  const manifest = manifestOfDocument(info, sourceStem(location));
   return {
     name: manifest.nameForModel,
     source,
     location,
     manifest,
-    diagnostics,
-    document: { document, url, source },
+    diagnostics: [],
+    document: { bytes, url, source },
   };
 }
 
 /** A manifest made from a document (M1). Credentials are the operator's: the document's schemes say where they go. */
-function manifestOfDocument(document: ApiDocument, fallback: string): Manifest {
+function manifestOfDocument(document: NonNullable<Conversion['info']>, fallback: string): Manifest {
   const title = document.title.trim() || fallback;
   const name =
     title

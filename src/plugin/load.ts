@@ -1,18 +1,12 @@
-// From a candidate to a plugin's operations: its document found, fetched, read.
+// From a candidate to a plugin's operations: its document found, fetched, converted.
 import { dirname } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import type { PluginSettings } from '../config/schema.ts';
 import { createReport, type Diagnostic } from '../openapi/diagnostic.ts';
-import {
-  fetchedDocumentLimits,
-  localDocumentLimits,
-  readDocument,
-  type ApiDocument,
-} from '../openapi/document.ts';
-import { decodeText } from '../openapi/yaml.ts';
-import { readLocation, sourceName, type Candidate, type SourceReader } from './candidate.ts';
+import { sourceName, type Candidate, type SourceReader } from './candidate.ts';
+import type { WaitingChange } from './change.ts';
+import type { ConversionJob } from './convert.ts';
 import type { Manifest } from './manifest.ts';
-import { readOperations, type Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
 import { locateDocument, maxFetchedDocumentBytes, maxLocalDocumentBytes, SourceError } from './source.ts';
 
 /** A plugin that was read, before its functions are named together with all others'. */
@@ -22,9 +16,10 @@ export interface Loaded {
   readonly candidate: Candidate;
   /** The document's file or URL. */
   readonly document: string | null;
-  readonly etag: string | null;
   readonly operations: readonly Operation[];
   readonly diagnostics: readonly Diagnostic[];
+  /** A changed version that waits for approval, while this one serves. */
+  readonly waiting?: WaitingChange;
 }
 
 export interface LoadOptions {
@@ -32,40 +27,34 @@ export interface LoadOptions {
   /** The folder whose `openapi` holds local documents, for manifests that are not files. */
   readonly folder: string;
   readonly reader: SourceReader;
-  /** Whether the operator allows a private address that a public document names (M27). */
-  readonly allows: (url: URL) => boolean;
-  /** What the source was when it was last good: an unchanged document is not read again. */
-  readonly last: Loaded | undefined;
 }
 
 interface FoundDocument {
-  readonly document: ApiDocument | null;
+  readonly bytes: Uint8Array;
+  /** Where it came from, or as if from; `null` for a file. */
   readonly url: string | null;
-  readonly etag: string | null;
   readonly source: string;
+  readonly kind: ConversionJob['kind'];
 }
 
 /** Loads one plugin. What is wrong is in its diagnostics; nothing is thrown. */
 export async function loadPlugin(name: string, candidate: Candidate, options: LoadOptions): Promise<Loaded> {
   const { manifest } = candidate;
-  const nothing = { name, candidate, document: null, etag: null, operations: [] };
+  const nothing = { name, candidate, document: null, operations: [] };
   if (manifest === null) return { ...nothing, diagnostics: candidate.diagnostics };
   const report = createReport(candidate.source);
   try {
-    const diagnostics: Diagnostic[] = [];
-    const found = candidate.document
-      ? { ...candidate.document, etag: null }
-      : await findDocument(name, candidate, manifest, options, diagnostics);
-    if (found === null && options.last) return { ...options.last, name, candidate };
-    const read = found?.document
-      ? readOperations(found.document, contextOf(candidate, manifest, found, options))
-      : null;
+    const found = await findDocument(name, candidate, manifest, options);
+    const { bytes, source, kind } = found;
+    const context = contextOf(name, candidate, manifest, found, options);
+    const conversion = await options.reader.convert({ bytes, source, kind, context });
+    const { operations, diagnostics } = conversion;
     return {
-      ...nothing,
-      document: found?.source ?? null,
-      etag: found?.etag ?? null,
-      operations: read?.operations ?? [],
-      diagnostics: [...candidate.diagnostics, ...diagnostics, ...(read?.diagnostics ?? [])],
+      name,
+      candidate,
+      document: source,
+      operations,
+      diagnostics: [...candidate.diagnostics, ...diagnostics],
     };
   } catch (error) {
     if (error instanceof SourceError) {
@@ -76,51 +65,40 @@ export async function loadPlugin(name: string, candidate: Candidate, options: Lo
   }
 }
 
-/** `null`: unchanged since the last good version. */
 async function findDocument(
   name: string,
   candidate: Candidate,
   manifest: Manifest,
-  options: LoadOptions,
-  diagnostics: Diagnostic[],
-): Promise<FoundDocument | null> {
-  const { location: manifestLocation } = candidate;
+  { settings, folder, reader }: LoadOptions,
+): Promise<FoundDocument> {
+  const { location: manifestLocation, document } = candidate;
+  if (document) return { ...document, kind: manifestLocation.kind === 'url' ? 'fetched' : 'local' };
   const location = locateDocument({
-    spec: options.settings?.spec,
+    spec: settings?.spec,
     apiUrl: manifest.apiUrl,
     manifest: manifestLocation,
     origin: manifest.domain === null ? null : `https://${manifest.domain}`,
-    folder: manifestLocation.kind === 'file' ? dirname(manifestLocation.file) : options.folder,
+    folder: manifestLocation.kind === 'file' ? dirname(manifestLocation.file) : folder,
   });
-  const source = sourceName(location);
   const local = location.kind === 'file';
-  const etag = unchangedManifest(candidate, source, options.last) ? (options.last?.etag ?? null) : null;
   const maxBytes = local ? maxLocalDocumentBytes : maxFetchedDocumentBytes;
-  const bytes = await readLocation(location, maxBytes, options.reader, name, etag);
-  if (bytes === null) return null;
-  // Reading a large document takes a while: what else waits goes first. A worker would stand here.
-  await setImmediate();
-  const limits = local ? localDocumentLimits : fetchedDocumentLimits;
-  const read = readDocument(decodeText(bytes.bytes), source, limits);
-  diagnostics.push(...read.diagnostics);
-  return { document: read.document, url: bytes.url, etag: bytes.etag, source };
+  const { bytes, url } = await reader.read(location, maxBytes, name);
+  return { bytes, url, source: sourceName(location), kind: local ? 'local' : 'fetched' };
 }
 
-function unchangedManifest(candidate: Candidate, document: string, last: Loaded | undefined): boolean {
-  return (
-    last?.document === document &&
-    JSON.stringify(last.candidate.manifest) === JSON.stringify(candidate.manifest)
-  );
-}
-
-function contextOf(candidate: Candidate, manifest: Manifest, found: FoundDocument, options: LoadOptions) {
-  const { settings, allows } = options;
+function contextOf(
+  name: string,
+  candidate: Candidate,
+  manifest: Manifest,
+  found: FoundDocument,
+  { settings, reader }: LoadOptions,
+): ConversionJob['context'] {
   return {
     documentUrl: found.url,
     manifestUrl: candidate.location.kind === 'url' ? candidate.location.url : null,
     domain: manifest.domain,
     server: settings?.server ?? null,
     operations: settings?.operations ?? { include: [], exclude: [] },
-    allows,
+    allowed: reader.allowed(name),
   };
 }

@@ -1,13 +1,12 @@
 // The registry: what is installed, loaded as a whole, swapped as a whole.
 import type { Config } from '../config/schema.ts';
 import type { Egress } from '../egress/egress.ts';
-import { createReport, type Diagnostic } from '../openapi/diagnostic.ts';
 import type { Log } from '../telemetry/log.ts';
-import { readInstalled, readManifestFile, type Candidate, type SourceReader } from './candidate.ts';
-import { loadPlugin, type Loaded } from './load.ts';
-import { uniqueNames } from './plugin-name.ts';
-import { makeSnapshot, type Snapshot } from './snapshot.ts';
-import { fetchMilliseconds, listManifestFiles, locateEntry, SourceError } from './source.ts';
+import { createConverter } from './converter.ts';
+import type { Refresh } from './kept-texts.ts';
+import { createLoader } from './load-all.ts';
+import { makeSnapshot, type MadePlugins, type Snapshot } from './snapshot.ts';
+import type { Versions } from './version.ts';
 
 export type { Plugin, PluginState, Snapshot } from './snapshot.ts';
 
@@ -15,10 +14,15 @@ export type { Plugin, PluginState, Snapshot } from './snapshot.ts';
 export interface Registry {
   current(): Snapshot;
   /**
-   * Reads everything again and swaps the snapshot. A plugin that cannot be read any more stays in its last good
-   * version, with the warning `stale` (D16). Never throws; calls at the same time share one reload.
+   * Reads everything again, of what was fetched only the part that `refresh` names (default all), and swaps the
+   * snapshot. A plugin that cannot be read any more stays in its last good version, with the warning `stale` (D16).
+   * Never throws. One reload runs at a time; calls that come meanwhile share the next.
    */
-  reload(): Promise<Snapshot>;
+  reload(refresh?: Refresh): Promise<Snapshot>;
+  /** Whether something could not be fetched at the last reload. */
+  failing(): boolean;
+  /** Ends what reads documents. The snapshot stays. */
+  close(): Promise<void>;
 }
 
 export interface RegistryOptions {
@@ -28,127 +32,58 @@ export interface RegistryOptions {
   readonly egress: Pick<Egress, 'document'>;
   readonly userAgent: string;
   readonly log: Log;
+  /** Where approved versions are kept. Absent: every change is adopted, whatever `changes` says. */
+  readonly versions?: Versions;
 }
 
-/** Reading 32 sources at a time keeps files and sockets few. */
-const parallel = 32;
+const refreshes: readonly Refresh[] = ['none', 'failed', 'all'];
 
 /**
  * Loads all plugins. Broken ones are in the snapshot, with what is wrong; they hold up no other. Ready after 15 s of
  * fetching at the latest: what has not arrived then is an error, until the next reload.
  */
 export async function createRegistry(options: RegistryOptions): Promise<Registry> {
-  const { plugins, log } = options;
+  const { plugins, log, versions = null } = options;
   const settings = (name: string) =>
     Object.hasOwn(plugins.settings, name) ? plugins.settings[name] : undefined;
-  let lastGood: ReadonlyMap<string, Loaded> = new Map();
-  let reloading: Promise<Snapshot> | null = null;
+  const converter = createConverter();
+  const loader = createLoader({ ...options, versions, convert: converter.convert });
+  const made: MadePlugins = new Map();
 
-  const load = async (): Promise<Snapshot> => {
+  const load = async (refresh: Refresh): Promise<Snapshot> => {
     const started = performance.now();
-    const loaded = await loadAll(options, settings, lastGood);
-    lastGood = new Map(
-      loaded.filter(isGood).map((one) => {
-        const { source } = one.candidate;
-        return [source, (isStale(one) ? lastGood.get(source) : undefined) ?? one];
-      }),
-    );
-    const snapshot = await makeSnapshot(loaded, settings);
+    const snapshot = await makeSnapshot(await loader.load(refresh), settings, made);
     report(snapshot, options, performance.now() - started);
     return snapshot;
   };
 
-  let snapshot = await load();
+  let snapshot = await load('all');
+  let running: Promise<unknown> = Promise.resolve();
+  let next: { readonly done: Promise<Snapshot>; refresh: Refresh } | null = null;
+
   const reload = async (): Promise<Snapshot> => {
+    await running;
+    const refresh = next?.refresh ?? 'none';
+    next = null;
+    const loading = load(refresh);
+    running = loading.catch(() => {});
     try {
-      snapshot = await load();
+      snapshot = await loading;
     } catch (error) {
       log.error('the plugins cannot be reloaded; the old ones stay', { error });
-    } finally {
-      reloading = null;
     }
     return snapshot;
   };
-  return { current: () => snapshot, reload: () => (reloading ??= reload()) };
-}
-
-async function loadAll(
-  options: RegistryOptions,
-  settings: (name: string) => Config['plugins']['settings'][string] | undefined,
-  lastGood: ReadonlyMap<string, Loaded>,
-): Promise<Loaded[]> {
-  const { plugins, egress, userAgent } = options;
-  const reader: SourceReader = {
-    send: (name) => egress.document(name === null ? [] : (settings(name)?.egress ?? [])),
-    userAgent,
-    signal: AbortSignal.timeout(fetchMilliseconds),
-    settings,
+  return {
+    current: () => snapshot,
+    reload(refresh = 'all') {
+      next ??= { done: reload(), refresh };
+      if (refreshes.indexOf(refresh) > refreshes.indexOf(next.refresh)) next.refresh = refresh;
+      return next.done;
+    },
+    failing: loader.failing,
+    close: converter.close,
   };
-  const files = await listManifestFiles(plugins.folder);
-  const candidates = [
-    ...(await mapParallel(files, (file) => readManifestFile(file, reader))),
-    ...(await mapParallel(plugins.install, (entry) => readEntry(entry, reader))),
-  ];
-  // D16: a manifest that broke is taken from its last good version, so that its name stays its own
-  const found = candidates.map((fresh) => ({
-    fresh,
-    kept: fresh.manifest === null ? lastGood.get(fresh.source) : undefined,
-  }));
-  const names = uniqueNames(found.map(({ fresh, kept }) => kept?.candidate ?? fresh));
-  return mapParallel(found, async ({ fresh, kept }, at) => {
-    const unique = names[at] ?? { name: fresh.name, diagnostics: [] };
-    if (kept) return stale({ ...kept, name: unique.name }, fresh.diagnostics);
-    const last = lastGood.get(fresh.source);
-    const allowed = new Set([...options.allow, ...(settings(unique.name)?.egress ?? [])]);
-    const loaded = await loadPlugin(unique.name, fresh, {
-      settings: settings(unique.name),
-      folder: plugins.folder,
-      reader,
-      allows: (url) => allowed.has(`${url.hostname}:${url.port || (url.protocol === 'http:' ? 80 : 443)}`),
-      last,
-    });
-    if (!isGood(loaded) && last) return stale(last, loaded.diagnostics);
-    return { ...loaded, diagnostics: [...unique.diagnostics, ...loaded.diagnostics] };
-  });
-}
-
-async function readEntry(entry: string, reader: SourceReader): Promise<Candidate> {
-  try {
-    return await readInstalled(locateEntry(entry), reader);
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
-    const findings = createReport(entry);
-    findings.error('manifest-path', '', error.message);
-    const location = { kind: 'file', file: entry, within: null } as const;
-    return {
-      name: entry,
-      source: entry,
-      location,
-      manifest: null,
-      diagnostics: findings.diagnostics,
-      document: null,
-    };
-  }
-}
-
-function isGood(loaded: Loaded): boolean {
-  return loaded.candidate.manifest !== null && loaded.operations.length > 0;
-}
-
-/** The last good version, saying why it is not the newest (D16). */
-function stale(last: Loaded, diagnostics: readonly Diagnostic[]): Loaded {
-  const reason = diagnostics.find((finding) => finding.severity === 'error') ?? diagnostics[0];
-  const findings = createReport(reason?.source ?? last.candidate.source);
-  findings.warning(
-    'stale',
-    reason?.pointer ?? '',
-    `The last good version is in use. ${reason?.message ?? ''}`.trim(),
-  );
-  return { ...last, diagnostics: [...last.diagnostics, ...findings.diagnostics] };
-}
-
-function isStale(loaded: Loaded): boolean {
-  return loaded.diagnostics.some((finding) => finding.code === 'stale');
 }
 
 function report(snapshot: Snapshot, { plugins, log }: RegistryOptions, milliseconds: number): void {
@@ -169,18 +104,4 @@ function report(snapshot: Snapshot, { plugins, log }: RegistryOptions, milliseco
     functions: snapshot.functions.size,
     milliseconds: Math.round(milliseconds),
   });
-}
-
-/** `Promise.all` with few under way at a time; the results keep their order. */
-async function mapParallel<From, To>(
-  items: readonly From[],
-  map: (item: From, at: number) => Promise<To>,
-): Promise<To[]> {
-  const results: To[] = [];
-  const queue = items.entries();
-  const work = async (): Promise<void> => {
-    for (const [at, item] of queue) results[at] = await map(item, at);
-  };
-  await Promise.all(Array.from({ length: parallel }, work));
-  return results;
 }

@@ -3,10 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { PluginSettings } from '../config/schema.ts';
 import type { Diagnostic } from '../openapi/diagnostic.ts';
 import { nameFunctions } from './function-name.ts';
-import { makeFunction, type PluginFunction } from './function.ts';
+import { makeFunction, type FunctionOptions, type PluginFunction } from './function.ts';
+import type { WaitingChange } from './change.ts';
 import type { Loaded } from './load.ts';
 import type { Manifest } from './manifest.ts';
-import type { Operation, Overrides } from './operation.ts';
+import type { Overrides } from './operation.ts';
 import { reportCredential, settleCredential, settleHeaders, settleParams } from './settled.ts';
 
 /** `needs-oauth`: shown, its functions are not offered. `error`: nothing of it can be used. */
@@ -30,6 +31,8 @@ export interface Plugin {
   readonly headers: ReadonlyMap<string, string>;
   /** Origins that its API calls may go to (`https://host:port`). */
   readonly origins: readonly string[];
+  /** A changed version that waits for approval while this one serves (D10). */
+  readonly waiting: WaitingChange | null;
 }
 
 /** All plugins and their functions at one moment. */
@@ -41,24 +44,49 @@ export interface Snapshot {
   readonly functions: ReadonlyMap<string, PluginFunction>;
 }
 
+/** Plugins as they were made last, by source, and what they were made of: one that stays the same is not made again. */
+export type MadePlugins = Map<
+  string,
+  { readonly key: string; readonly operations: Loaded['operations']; readonly plugin: Plugin }
+>;
+
+/** Milliseconds after which other work of the process has its turn. */
+const slice = 10;
+
 /**
- * Makes the snapshot of everything that was loaded: the same plugins give the same bytes (N4). Between plugins other
- * work of the process has its turn.
+ * Makes the snapshot of everything that was loaded: the same plugins give the same bytes (N4). `made` is read and
+ * brought up to date.
  */
 export async function makeSnapshot(
   loaded: readonly Loaded[],
   settings: (name: string) => PluginSettings | undefined,
+  made: MadePlugins = new Map(),
 ): Promise<Snapshot> {
   const entries = loaded.flatMap((one) =>
     one.operations.map((operation) => ({ plugin: one.name, operation })),
   );
   const names = nameFunctions(entries);
-  const nameOf = new Map(entries.map(({ operation }, at) => [operation, names[at] ?? '']));
   const plugins: Plugin[] = [];
+  const remade: MadePlugins = new Map();
+  let at = 0;
   for (const one of loaded) {
-    await setImmediate();
-    plugins.push(makePlugin(one, settings(one.name), (operation) => nameOf.get(operation) ?? ''));
+    const own = names.slice(at, (at += one.operations.length));
+    const key = JSON.stringify([
+      one.name,
+      own,
+      one.candidate.manifest,
+      one.document,
+      one.diagnostics,
+      one.waiting,
+    ]);
+    const before = made.get(one.candidate.source);
+    const kept = before?.key === key && before.operations === one.operations ? before.plugin : null;
+    const plugin = kept ?? (await makePlugin(one, settings(one.name), own));
+    plugins.push(plugin);
+    remade.set(one.candidate.source, { key, operations: one.operations, plugin });
   }
+  made.clear();
+  for (const [source, one] of remade) made.set(source, one);
   plugins.sort((a, b) => compare(a.name, b.name));
   const offered = plugins.filter((plugin) => plugin.state === 'ok' || plugin.state === 'warning');
   const functions = offered
@@ -77,14 +105,14 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function makePlugin(
+async function makePlugin(
   loaded: Loaded,
   settings: PluginSettings | undefined,
-  nameOf: (operation: Operation) => string,
-): Plugin {
-  const { name, candidate, operations } = loaded;
+  names: readonly string[],
+): Promise<Plugin> {
+  const { name, candidate } = loaded;
   const { source, manifest } = candidate;
-  const known = { name, source, document: loaded.document };
+  const known = { name, source, document: loaded.document, waiting: loaded.waiting ?? null };
   if (manifest === null) {
     const nothing = { functions: [], params: new Map(), headers: new Map(), origins: [] };
     return Object.freeze({ ...known, ...nothing, state: 'error', manifest, diagnostics: loaded.diagnostics });
@@ -96,9 +124,7 @@ function makePlugin(
     ...headers.keys(),
     ...(userIdHeader === null ? [] : [userIdHeader.toLowerCase()]),
   ]);
-  const made = operations.map((operation) =>
-    makeFunction(nameOf(operation), name, operation, { params, hiddenHeaders }),
-  );
+  const made = await makeFunctions(loaded, names, { params, hiddenHeaders });
   const functions = made.flatMap((one) => one.function ?? []);
   const all = [
     ...loaded.diagnostics,
@@ -116,6 +142,23 @@ function makePlugin(
     headers,
     origins: Object.freeze(originsOf(functions)),
   });
+}
+
+async function makeFunctions(
+  { name, operations }: Loaded,
+  names: readonly string[],
+  options: FunctionOptions,
+): Promise<ReturnType<typeof makeFunction>[]> {
+  const made: ReturnType<typeof makeFunction>[] = [];
+  let end = performance.now();
+  for (const [at, operation] of operations.entries()) {
+    if (performance.now() >= end) {
+      await setImmediate();
+      end = performance.now() + slice;
+    }
+    made.push(makeFunction(names[at] ?? '', name, operation, options));
+  }
+  return made;
 }
 
 function stateOf(functions: number, needsLogin: boolean, diagnostics: readonly Diagnostic[]): PluginState {

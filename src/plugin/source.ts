@@ -19,6 +19,13 @@ export interface SourceBytes {
   readonly etag: string | null;
 }
 
+/** Reads a text, fetched with what this plugin alone may reach. Throws {@link SourceError}. */
+export type ReadSource = (
+  location: Location,
+  maxBytes: number,
+  plugin: string | null,
+) => Promise<SourceBytes>;
+
 /** Why a text cannot be read: a diagnostic in the making. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
@@ -183,6 +190,13 @@ export async function fetchSource(url: string, options: FetchOptions): Promise<S
     const reason = signal.aborted ? late : error instanceof Error ? error.message : String(error);
     throw new SourceError('unreachable', `${url} cannot be fetched. ${reason}`, error);
   }
+}
+
+/** Fetches a text that is not at hand yet. Throws {@link SourceError}. */
+export async function fetchText(url: string, options: Omit<FetchOptions, 'etag'>): Promise<SourceBytes> {
+  const bytes = await fetchSource(url, options);
+  if (bytes === null) throw new SourceError('unreachable', `${url} answered with status 304.`);
+  return bytes;
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number, url: string): Promise<Uint8Array> {
