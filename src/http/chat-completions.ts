@@ -59,16 +59,23 @@ async function answer(
   const seconds = streamed ? options.budget.seconds : Math.min(options.budget.seconds, maxJsonSeconds);
   const signals = watchRun(reply.raw, seconds, options.stopping);
   if (exchange.plain) return sendPlain(exchange, await exchange.plain(signals.signal));
+  const answered = streamed ? answerStream : answerJson;
+  const { upstream, model, injected, bare } = exchange;
   const recorder = createRecorder(exchange, streamed, options);
   try {
-    const answered = streamed ? answerStream : answerJson;
     const sent = await answered(exchange, signals, recorder, options);
-    options.refusedTools.taken(exchange.upstream.name, exchange.model);
+    options.refusedTools.taken(upstream.name, model);
     return sent;
   } catch (error) {
-    const again = await askWithoutTools(exchange, error, recorder, signals.signal, options);
-    if (!again) throw error;
-    return sendPlain(exchange, again);
+    // C2, C3: a first step that was refused may have been refused for the injected functions: once more without them.
+    const first = recorder.steps() === 0 && injected.names.size > 0;
+    if (!first || !options.refusedTools.mayBeRefusal(error)) throw error;
+    const again = { ...exchange, injected: bare };
+    const sent = await answered(again, signals, createRecorder(again, streamed, options), options);
+    options.refusedTools.refused(upstream.name, model, error);
+    const answer = error.body;
+    options.log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
+    return sent;
   }
 }
 
@@ -78,29 +85,6 @@ function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer):
     .code(status)
     .headers({ ...headers })
     .send(Readable.from(body, { objectMode: false }));
-}
-
-/** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */
-async function askWithoutTools(
-  { upstream, model, request, injected, withoutTools }: Exchange,
-  error: unknown,
-  recorder: RunRecorder,
-  signal: AbortSignal,
-  { refusedTools, log }: ChatOptions,
-): Promise<PlainAnswer | null> {
-  const first = recorder.steps() === 0 && injected.names.size > 0;
-  if (!first || !withoutTools || !refusedTools.mayBeRefusal(error)) return null;
-  const answer = await withoutTools(signal);
-  if (answer.status < 400) {
-    log.warn('injection_rejected', {
-      requestId: request.id,
-      upstream: upstream.name,
-      model,
-      answered: error.body,
-    });
-    refusedTools.refused(upstream.name, model, error);
-  }
-  return answer;
 }
 
 async function answerJson(

@@ -67,12 +67,10 @@ export interface Exchange {
   readonly context: UpstreamContext;
   readonly model: string;
   /** Passes the request on as it is, when nothing was injected; `null`: it needs a run. */
-  readonly plain: PassOn | null;
-  /** Passes the request on without what was injected, for an upstream that refuses it (`wire.md` C3). */
-  readonly withoutTools: PassOn | null;
+  readonly plain: ((signal: AbortSignal) => Promise<PlainAnswer>) | null;
+  /** The same request without what was injected, for an upstream that refuses it (`wire.md` C3). */
+  readonly bare: Injected;
 }
-
-type PassOn = (signal: AbortSignal) => Promise<PlainAnswer>;
 
 /** Reads the request, finds who may use what, puts hidden history back, injects. */
 export async function prepareExchange(
@@ -113,7 +111,6 @@ export async function prepareExchange(
     if (restored === modern) return client === sent ? (request.body as Buffer) : requestText(client);
     return requestText(restored);
   };
-  const passOn = forward && ((signal: AbortSignal) => forward(body(), context, signal));
   return {
     request,
     reply,
@@ -125,9 +122,8 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
-    plain: needsRun ? null : passOn,
-    // A legacy client's restored history is no legacy request: it cannot go without a run.
-    withoutTools: legacy && restored !== modern ? null : passOn,
+    plain: needsRun || !forward ? null : (signal) => forward(body(), context, signal),
+    bare: { ...injected, request: restored, names: new Set() },
   };
 }
 
