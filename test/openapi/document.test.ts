@@ -42,7 +42,7 @@ test('D3: JSON in a file named .yaml is read, and told', () => {
   assert.deepEqual(codes(JSON.stringify({ openapi: '3.1.0', paths }), 'openapi.json'), []);
 });
 
-test('cases 6 to 8, D6: the version is read whatever its spelling, else inferred from the shape', () => {
+test('cases 6 and 7, D6: the version is read whatever its spelling, else inferred from the shape', () => {
   const versions: [unknown, string, boolean][] = [
     ['3.0.3', '3.0', false],
     ['3.1.0', '3.1', false],
