@@ -32,7 +32,7 @@ test('empty and null tools count as absent', () => {
   for (const tools of [[], null]) assert.equal((injected({ tools }).sent['tools'] as unknown[]).length, 2);
 });
 
-test('M20: a client tool of the same name wins', () => {
+test('M20, case 32: a client tool of the same name wins', () => {
   const { sent, names } = injected({ tools: [{ type: 'function', function: { name: 'todo__add' } }] });
   assert.equal((sent['tools'] as unknown[]).length, 2);
   assert.deepEqual([...names], ['todo__list']);

@@ -273,3 +273,13 @@ scenario('46: parallel_tool_calls: false goes upstream in every step', async (t,
   assert.equal(textOf(await ask(gateway, mode, { parallel_tool_calls: false })), 'Done.');
   for (const chat of gateway.upstream.chats) assert.equal(chat.json['parallel_tool_calls'], false);
 });
+
+test("case 32: a client's tool with the name of a function is the client's: ours is hidden and never run", async (t) => {
+  const own = { type: 'function' as const, function: { name: oslo.name, parameters: { type: 'object' } } };
+  const gateway = await startGateway(t, { script: [says({ calls: [oslo] })], unchecked: true });
+  const answer = await ask(gateway, 'json', { tools: [own] });
+  assert.equal(answer.choices[0]?.finish_reason, 'tool_calls');
+  assert.equal(callsOf(answer.choices[0].message)[0]?.function.name, oslo.name);
+  const names = toolNames(gateway.upstream.chats[0]?.json ?? {});
+  assert.deepEqual([names.filter((name) => name === oslo.name).length, gateway.api.requests.length], [1, 0]);
+});

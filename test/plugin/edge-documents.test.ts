@@ -1,5 +1,6 @@
 // Cases 1 to 56 of `openapi.md` section 9 that one room alone cannot show: a document installed, read and called.
 import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { member } from '../../src/openapi/value.ts';
@@ -345,11 +346,9 @@ test('case 35: webhooks and callbacks are no functions', async (t) => {
 
 test('case 37: HEAD is called, OPTIONS and TRACE are not offered', async (t) => {
   const item = { head: { operationId: 'head' }, options: { operationId: 'o' }, trace: { operationId: 't' } };
-  const plugin = await installPlugin(t, {
-    ...withPaths({ '/x': item }),
-    listener: (_request, response) =>
-      void response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 5 }).end(),
-  });
+  const listener: RequestListener = (_request, response) =>
+    void response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 5 }).end();
+  const plugin = await installPlugin(t, { ...withPaths({ '/x': item }), listener });
   assert.deepEqual(ids(plugin), ['todo__head']);
   const { content } = await plugin.call('head');
   assert.equal(content, '{"status":200,"headers":{"content-type":"text/plain","content-length":"5"}}');
