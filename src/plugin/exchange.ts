@@ -7,6 +7,8 @@ export interface Answered {
   readonly status: number;
   readonly headers: EgressAnswer['headers'];
   readonly body: Uint8Array;
+  /** The body is the start of a stream that had not ended in time, or grew too large (R5). */
+  readonly unfinished: boolean;
 }
 
 /** Why there is no answer. `code` and `retryable` are for the model, `error` for the log. */
@@ -49,16 +51,38 @@ export async function exchange(
 ): Promise<Answered | Failed> {
   const limits = { firstByte: total, idle: total, total, maxBytes };
   try {
-    const { status, headers, body } = await sendOnce(repeatable, send, { ...request, limits }, signal);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return { status, headers, body: Buffer.concat(chunks) };
+    const answer = await sendOnce(repeatable, send, { ...request, limits }, signal);
+    return { status: answer.status, headers: answer.headers, ...(await readBody(answer, signal)) };
   } catch (error) {
     signal.throwIfAborted();
     const [code, retryable] =
       error instanceof EgressError ? failures[error.failure] : ['plugin_failed', false];
     return { code, retryable, error };
   }
+}
+
+/** The whole body; of a stream without an end the whole lines that came until the deadline or the cap (R5). */
+async function readBody(
+  { headers, body }: EgressAnswer,
+  signal: AbortSignal,
+): Promise<Pick<Answered, 'body' | 'unfinished'>> {
+  const chunks: Uint8Array[] = [];
+  try {
+    for await (const chunk of body) chunks.push(chunk);
+    return { body: Buffer.concat(chunks), unfinished: false };
+  } catch (error) {
+    const start = Buffer.concat(chunks);
+    const lines = start.subarray(0, start.lastIndexOf('\n') + 1);
+    const isOver = error instanceof EgressError && ['timeout', 'too_large'].includes(error.failure);
+    if (!isOver || signal.aborted || lines.length === 0 || !isStream(headers['content-type'])) throw error;
+    return { body: lines, unfinished: true };
+  }
+}
+
+function isStream(type: string | string[] | undefined): boolean {
+  return /^(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl|jsonlines))\b/i.test(
+    String(type).trim(),
+  );
 }
 
 /** A socket that the plugin closed while it was idle is no failure: what may be repeated goes out on a fresh one. */

@@ -31,6 +31,8 @@ export interface PluginAnswer {
   readonly body: Uint8Array;
   /** The method of the request. */
   readonly method: string;
+  /** The body is the start of a stream that had not ended (R5). */
+  readonly unfinished?: boolean;
 }
 
 export interface ShapeOptions {
@@ -59,7 +61,7 @@ export function shapeResult(answer: PluginAnswer, options: ShapeOptions): string
 type Mask = (text: string) => string;
 
 function shapeSuccess(answer: PluginAnswer, characters: number, mask: Mask): string {
-  const { status, headers, body, method } = answer;
+  const { status, headers, body, method, unfinished = false } = answer;
   if (method === 'HEAD') return mask(JSON.stringify({ status, headers: contentHeaders(headers) }));
   if (body.length === 0) return JSON.stringify({ status, result: 'success, no content' });
   const content = readAnswer(headerText(headers, 'content-type'), body);
@@ -67,7 +69,7 @@ function shapeSuccess(answer: PluginAnswer, characters: number, mask: Mask): str
     return JSON.stringify({ status, binary: { type: content.type, bytes: content.bytes } });
   }
   // A secret is looked for in the whole text: a cut could leave half of one.
-  const text = mask(content.text);
+  const text = mask(content.text) + (unfinished ? '\n[the stream had not ended; this is what came]' : '');
   if (text.length <= characters) return text;
   const isJson = content.kind === 'json' && isStillJson(text, content.text);
   return isJson ? cutJson(text, characters) : cutText(text, characters);

@@ -1,81 +1,16 @@
 // One plugin call, from the model's arguments to the result, against real sockets.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { fillDefaults } from '../../src/config/defaults.ts';
-import { configSchema, type Config } from '../../src/config/schema.ts';
-import { createEgress } from '../../src/egress/create-egress.ts';
-import type { JsonObject, ToolResult } from '../../src/openai/chat.ts';
-import { createPluginCall } from '../../src/plugin/call.ts';
-import { createAudit, type PluginCallRecord } from '../../src/telemetry/audit.ts';
-import { silentLog, type Log } from '../../src/telemetry/log.ts';
-import { document, manifest, open, serve } from './installed.ts';
+import type { JsonObject } from '../../src/openai/chat.ts';
+import { errorOf, installPlugin, type Called, type PluginSetup } from './called.ts';
 
-interface Received {
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly headers: IncomingMessage['headers'];
-}
-
-interface Caller {
-  readonly call: (name: string, text: string, signal?: AbortSignal) => Promise<ToolResult>;
-  readonly received: Received[];
-  readonly audited: PluginCallRecord[];
-  readonly logged: unknown[];
-}
-
-interface CallSetup {
-  readonly manifest?: object;
-  readonly settings?: JsonObject;
-  /** Where the API is, when it is not served by the listener. */
-  readonly host?: string;
-  readonly allow?: string[];
-}
-
-async function install(t: TestContext, listener: RequestListener, setup: CallSetup = {}): Promise<Caller> {
-  const received: Received[] = [];
-  const served = await serve(t, (request, response) => {
-    received.push({ method: request.method, url: request.url, headers: request.headers });
-    listener(request, response);
-  });
-  const host = setup.host ?? served;
-  const allow = setup.allow ?? [host];
-  const settings = { todo: setup.settings ?? {} };
-  const files = {
-    'todo.json': manifest('todo', setup.manifest),
-    'openapi/todo.json': document('list', `http://${host}/base`),
-  };
-  const { registry } = await open(t, { files, settings, allow });
-  const { plugins } = fillDefaults(configSchema, { plugins: { settings } }) as Config;
-  const egress = createEgress({ allow, own: () => [], instance: 'test' });
-  t.after(() => egress.close());
-  const audited: PluginCallRecord[] = [];
-  const logged: unknown[] = [];
-  const log: Log = { ...silentLog, warn: (message, fields) => void logged.push(message, fields) };
-  const perform = createPluginCall({
-    send: (name, own) => egress.plugin(name, own),
-    settings: plugins.settings,
-    resultCharacters: 100_000,
-    secrets: [],
-    userAgent: 'plugin-gateway/test',
-    audit: { ...createAudit({ log }), pluginCall: (record) => void audited.push(record) },
-    log,
-  });
-  const call: Caller['call'] = async (name, text, signal = new AbortController().signal) => {
-    const fn = registry.current().functions.get(name);
-    const plugin = registry.current().byName.get('todo');
-    assert.ok(fn && plugin, name);
-    return perform(fn, plugin, text, { consumer: { name: 'alice' }, signal });
-  };
-  return { call, received, audited, logged };
-}
-
-function errorOf(result: ToolResult): { code: string; retryable: boolean; body?: unknown } {
-  return (JSON.parse(result.content) as { error: { code: string; retryable: boolean } }).error;
+function install(t: TestContext, listener: RequestListener, setup: PluginSetup = {}): Promise<Called> {
+  return installPlugin(t, { ...setup, listener });
 }
 
 const json: RequestListener = (_request, response) => {
