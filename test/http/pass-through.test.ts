@@ -1,118 +1,10 @@
 // The pass-through in front of real upstreams: what reaches them, what comes back, and what must not.
 import assert from 'node:assert/strict';
-import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { test, type TestContext } from 'node:test';
-import fastify, { type FastifyInstance } from 'fastify';
-import { errorEnvelope, isGatewayError } from '../../src/errors.ts';
-import { passThroughRoutes } from '../../src/http/pass-through.ts';
-import { createUpstreams } from '../../src/upstream/upstream.ts';
-import { readText, startEgress, startPeer, startRawPeer, until } from '../egress/peers.ts';
-
-const patience = { connect: 3_000, askIdle: 200, forwardFirstByte: 200, forwardIdle: 200 };
-const ours = 'sk-gateway-key-0123456789';
-
-interface Gateway {
-  readonly port: number;
-  readonly server: FastifyInstance;
-}
-
-interface GatewayOptions {
-  readonly key?: string;
-  readonly authorization?: string;
-  readonly maxBytes?: number;
-  readonly path?: string;
-  readonly stall?: number;
-}
-
-/** A server with the routes, an error handler, and a JSON route of its own, as the real one has. */
-async function startGateway(
-  t: TestContext,
-  upstream: { origin: string },
-  options: GatewayOptions = {},
-): Promise<Gateway> {
-  const { key, authorization = null, maxBytes, stall, path = '/v1' } = options;
-  const config = {
-    name: 'acme',
-    url: upstream.origin + path,
-    models: ['*'],
-    ...(key !== undefined && { key }),
-  };
-  const acme = createUpstreams([config], startEgress(t).upstream, patience).find('m');
-  assert.ok(acme);
-  const server = fastify();
-  server.setErrorHandler((error, _request, reply) => {
-    if (!isGatewayError(error))
-      return reply.code(500).send({ error: { message: String(error), code: 'unknown' } });
-    return reply
-      .code(error.statusCode)
-      .headers({ ...error.headers })
-      .send(errorEnvelope(error));
-  });
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  );
-  server.post('/v1/chat/completions', async (request) => ({ chat: (request.body as Buffer).toString() }));
-  passThroughRoutes(server, {
-    forward: acme.forward,
-    authorization: () => authorization,
-    ...(maxBytes !== undefined && { maxBytes }),
-    ...(stall !== undefined && { stall }),
-  });
-  await server.listen({ port: 0, host: '127.0.0.1' });
-  t.after(() => server.close());
-  return { port: (server.server.address() as AddressInfo).port, server };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  readonly text: string;
-}
-
-interface Asking {
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string | Buffer;
-}
-
-/** A request whose path and headers go out as they stand. */
-async function ask(
-  gateway: Gateway,
-  path: string,
-  { method = 'GET', headers = {}, body }: Asking = {},
-): Promise<Answer> {
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const asking = httpRequest(
-      { port: gateway.port, host: '127.0.0.1', path, method, headers, agent: false },
-      resolve,
-    );
-    asking.on('error', reject);
-    asking.end(body);
-  });
-  return { status: response.statusCode ?? 0, headers: response.headers, text: await readText(response) };
-}
-
-const codeOf = (answer: Answer): string =>
-  (JSON.parse(answer.text) as { error: { code: string } }).error.code;
-
-/** An upstream that says what it got. */
-const echo: RequestListener = async (request, response) => {
-  const { method, url, headers } = request;
-  const body = await readText(request);
-  response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify({ method, url, headers, body: body.slice(0, 100), size: body.length }));
-};
-
-interface Echo {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  readonly body: string;
-  readonly size: number;
-}
-
-const echoed = (answer: Answer): Echo => JSON.parse(answer.text) as Echo;
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { startPeer, startRawPeer, until } from '../egress/peers.ts';
+import { ask, codeOf, echo, echoed, ours, rawRequest, startGateway } from './passed.ts';
 
 for (const method of ['GET', 'DELETE', 'POST', 'PUT', 'PATCH', 'OPTIONS']) {
   test(`wire Q1: ${method} under /v1/ goes through with path, query and body`, async (t) => {
@@ -575,15 +467,3 @@ test('many requests at once keep their own answers', async (t) => {
     answers.map((_, n) => `${n}`),
   );
 });
-
-/** Writes bytes as they stand and reads until the server closes or has been silent for a while. */
-async function rawRequest(gateway: Gateway, text: string): Promise<string> {
-  const socket = connect(gateway.port, '127.0.0.1');
-  socket.setTimeout(600, () => socket.destroy());
-  socket.on('error', () => undefined);
-  socket.write(text, 'latin1');
-  let answer = '';
-  socket.on('data', (bytes) => (answer += bytes.toString('latin1')));
-  await new Promise((closed) => socket.once('close', closed));
-  return answer;
-}
