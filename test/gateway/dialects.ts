@@ -1,9 +1,123 @@
-// What a model says, written as six kinds of upstream write it, as JSON and as an event stream (`wire.md` section 5).
+// What a model says, written as eight kinds of upstream write it, as JSON and as an event stream (`wire.md` section 5).
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { answerBytes, type Answer } from './loopback-upstream.ts';
 
-export const dialects = ['openai', 'ollama', 'mistral', 'gemini', 'azure', 'openrouter'] as const;
-export type Dialect = (typeof dialects)[number];
+/** How a dialect differs from what OpenAI's description says. */
+interface Traits {
+  /** Members of every chunk and body. */
+  readonly head?: JsonObject;
+  /** Members of every choice of a stream, and of a body. */
+  readonly choice?: JsonObject;
+  readonly noId?: true;
+  readonly createdVaries?: true;
+  /** Messages have a `refusal`. */
+  readonly refusal?: true;
+  /** `content` of a message that only calls; absent: the message has none. */
+  readonly emptyContent?: '' | null;
+  readonly roleAlways?: true;
+  /** A call comes in fragments, whole, or whole together with the finish reason. */
+  readonly calls: 'fragments' | 'whole' | 'with finish';
+  readonly callIndex?: 'json' | 'stream' | 'both';
+  readonly callType?: false;
+  readonly callId?: false;
+  /** The finish reason of an answer with calls. */
+  readonly finish?: 'stop';
+  readonly usage: 'own chunk' | 'with finish' | 'every chunk' | 'x_groq';
+  readonly usageUnasked?: true;
+  readonly reasoning: 'reasoning' | 'reasoning_content';
+}
+
+const traits = {
+  openai: {
+    head: { system_fingerprint: 'fp_test', service_tier: 'default' },
+    choice: { logprobs: null },
+    refusal: true,
+    emptyContent: null,
+    calls: 'fragments',
+    callIndex: 'stream',
+    usage: 'own chunk',
+    reasoning: 'reasoning_content',
+  },
+  ollama: {
+    head: { system_fingerprint: 'fp_ollama' },
+    createdVaries: true,
+    emptyContent: '',
+    roleAlways: true,
+    calls: 'whole',
+    callIndex: 'both',
+    finish: 'stop',
+    usage: 'own chunk',
+    reasoning: 'reasoning',
+  },
+  mistral: {
+    emptyContent: '',
+    calls: 'with finish',
+    callIndex: 'json',
+    callType: false,
+    usage: 'with finish',
+    usageUnasked: true,
+    reasoning: 'reasoning_content',
+  },
+  gemini: {
+    noId: true,
+    calls: 'with finish',
+    callId: false,
+    finish: 'stop',
+    usage: 'every chunk',
+    reasoning: 'reasoning_content',
+  },
+  azure: {
+    choice: { content_filter_results: {} },
+    refusal: true,
+    emptyContent: null,
+    calls: 'fragments',
+    callIndex: 'stream',
+    usage: 'own chunk',
+    reasoning: 'reasoning_content',
+  },
+  openrouter: {
+    head: { provider: 'Somebody' },
+    choice: { native_finish_reason: null },
+    refusal: true,
+    emptyContent: null,
+    roleAlways: true,
+    calls: 'fragments',
+    callIndex: 'both',
+    usage: 'with finish',
+    reasoning: 'reasoning',
+  },
+  deepseek: {
+    head: { system_fingerprint: 'fp_prod0820_fp8_kvcache' },
+    choice: { logprobs: null },
+    emptyContent: '',
+    calls: 'fragments',
+    callIndex: 'both',
+    usage: 'with finish',
+    usageUnasked: true,
+    reasoning: 'reasoning_content',
+  },
+  groq: {
+    head: { system_fingerprint: 'fp_groq' },
+    choice: { logprobs: null },
+    calls: 'whole',
+    callIndex: 'stream',
+    usage: 'x_groq',
+    usageUnasked: true,
+    reasoning: 'reasoning',
+  },
+} as const satisfies Record<string, Traits>;
+
+export type Dialect = keyof typeof traits;
+export const dialects = Object.keys(traits) as readonly Dialect[];
+
+function traitsOf(dialect: Dialect): Traits {
+  return traits[dialect];
+}
+
+/** The name under which a dialect tells what the model thought. */
+export function reasoningMember(dialect: Dialect): 'reasoning' | 'reasoning_content' {
+  return traits[dialect].reasoning;
+}
 
 /** A tool call that the model makes. */
 export interface Call {
@@ -20,7 +134,6 @@ export interface Said {
   readonly reasoning?: string;
   readonly finish?: string;
   readonly usage?: JsonObject | null;
-  /** Only with `openai`. */
   readonly logprobs?: boolean;
   readonly refusal?: string;
 }
@@ -58,8 +171,7 @@ function usageOf(choices: readonly Said[]): JsonObject | null {
 
 function finishOf(said: Said, dialect: Dialect): string {
   if (said.finish) return said.finish;
-  if (!said.calls?.length) return 'stop';
-  return dialect === 'gemini' || dialect === 'ollama' ? 'stop' : 'tool_calls';
+  return said.calls?.length ? (traitsOf(dialect).finish ?? 'tool_calls') : 'stop';
 }
 
 function logprobsOf(text: string): JsonObject {
@@ -72,51 +184,56 @@ function logprobsOf(text: string): JsonObject {
 /** The answer as one JSON body. */
 export function completion(choices: readonly Said[], dialect: Dialect, model: string): JsonObject {
   const usage = usageOf(choices);
+  const { noId, head, choice } = traitsOf(dialect);
   return {
-    id: dialect === 'gemini' ? '' : 'chatcmpl-upstream',
+    id: noId ? '' : 'chatcmpl-upstream',
     object: 'chat.completion',
     created: 1_700_000_000,
     model,
-    ...(dialect === 'openrouter' ? { provider: 'Somebody' } : {}),
-    ...(dialect === 'azure'
-      ? { prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] }
-      : {}),
+    ...head,
+    ...(dialect === 'azure' ? promptFilter : {}),
     choices: choices.map((said, index) => ({
       index,
       message: messageOf(said, dialect),
       finish_reason: finishOf(said, dialect),
-      ...(dialect === 'openai' ? { logprobs: said.logprobs ? logprobsOf(said.text ?? '') : null } : {}),
-      ...(dialect === 'openrouter' ? { native_finish_reason: 'whatever' } : {}),
-      ...(dialect === 'azure' ? { content_filter_results: {} } : {}),
+      ...choice,
+      ...(said.logprobs ? { logprobs: logprobsOf(said.text ?? '') } : {}),
     })),
     ...(usage ? { usage } : {}),
-    ...(dialect === 'openai' ? { system_fingerprint: 'fp_test', service_tier: 'default' } : {}),
-    ...(dialect === 'ollama' ? { system_fingerprint: 'fp_ollama' } : {}),
+    ...(dialect === 'groq' ? { usage_breakdown: null, x_groq: { id: 'req_1' } } : {}),
   };
 }
 
 function messageOf(said: Said, dialect: Dialect): JsonObject {
-  const empty = dialect === 'mistral' || dialect === 'ollama' ? '' : null;
+  const { emptyContent, refusal, reasoning, callIndex } = traitsOf(dialect);
+  const content = said.text ?? emptyContent;
   const calls = said.calls?.map((call, index) => ({
-    ...(dialect === 'ollama' || dialect === 'mistral' || dialect === 'openrouter' ? { index } : {}),
-    id: dialect === 'gemini' ? '' : call.id,
-    ...(dialect === 'mistral' ? {} : { type: 'function' }),
-    function: { name: call.name, arguments: call.arguments },
+    ...(callIndex === 'json' || callIndex === 'both' ? { index } : {}),
+    ...callOf(call, dialect),
   }));
   return {
     role: 'assistant',
-    ...(dialect === 'gemini' && said.text === undefined ? {} : { content: said.text ?? empty }),
-    ...(dialect === 'openai' || dialect === 'azure' || dialect === 'openrouter'
-      ? { refusal: said.refusal ?? null }
-      : {}),
-    ...(said.reasoning === undefined ? {} : { reasoning_content: said.reasoning }),
+    ...(content === undefined ? {} : { content }),
+    ...(refusal ? { refusal: said.refusal ?? null } : {}),
+    ...(said.reasoning === undefined ? {} : { [reasoning]: said.reasoning }),
     ...(calls?.length ? { tool_calls: calls } : dialect === 'mistral' ? { tool_calls: null } : {}),
+  };
+}
+
+/** A whole call as a dialect writes it. */
+function callOf(call: Call, dialect: Dialect): JsonObject {
+  const { callId, callType } = traitsOf(dialect);
+  return {
+    id: callId === false ? '' : call.id,
+    ...(callType === false ? {} : { type: 'function' }),
+    function: { name: call.name, arguments: call.arguments },
   };
 }
 
 interface Frame {
   readonly choices: readonly JsonObject[];
   readonly usage?: JsonObject | null;
+  readonly x_groq?: JsonObject;
 }
 
 /** The answer as the bytes of an event stream. */
@@ -137,28 +254,20 @@ export function streamText(
   return `${lines.join('')}data: [DONE]\n\n`;
 }
 
-const azureFirst = {
-  choices: [],
-  created: 0,
-  id: '',
-  model: '',
-  object: '',
-  prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }],
-};
+const promptFilter = { prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] };
+const azureFirst = { choices: [], created: 0, id: '', model: '', object: '', ...promptFilter };
 
 function eventOf(frame: Frame, number: number, dialect: Dialect, model: string): JsonObject {
+  const { noId, createdVaries, head } = traitsOf(dialect);
   return {
-    ...(dialect === 'gemini' ? {} : { id: 'chatcmpl-upstream' }),
+    ...(noId ? {} : { id: 'chatcmpl-upstream' }),
     object: 'chat.completion.chunk',
-    created: dialect === 'ollama' ? 1_700_000_000 + number : 1_700_000_000,
+    created: 1_700_000_000 + (createdVaries ? number : 0),
     model,
-    ...(dialect === 'openrouter' ? { provider: 'Somebody' } : {}),
-    ...(dialect === 'openai'
-      ? { service_tier: 'default', system_fingerprint: 'fp_test', obfuscation: 'xK3' }
-      : {}),
-    ...(dialect === 'ollama' ? { system_fingerprint: 'fp_ollama' } : {}),
+    ...head,
+    ...(dialect === 'openai' ? { obfuscation: 'xK3' } : {}),
+    ...frame,
     choices: [...frame.choices],
-    ...('usage' in frame ? { usage: frame.usage ?? null } : {}),
   };
 }
 
@@ -166,40 +275,36 @@ function placeUsage(
   frames: readonly Frame[],
   usage: JsonObject | null,
   dialect: Dialect,
-  include: boolean,
+  asked: boolean,
 ): readonly Frame[] {
-  if (!usage) return frames;
-  const last = frames.length - 1;
-  // Mistral sends it unasked; the others only when asked.
-  if (dialect === 'mistral') return frames.map((frame, at) => (at === last ? { ...frame, usage } : frame));
-  if (!include) return frames;
-  if (dialect === 'gemini') return frames.map((frame) => ({ ...frame, usage }));
-  if (dialect === 'openrouter') {
-    return frames.map((frame, at) => (at === last ? { ...frame, usage } : frame));
+  const { usage: place, usageUnasked } = traitsOf(dialect);
+  if (!usage || !(asked || usageUnasked)) return frames;
+  const withLast = (members: Partial<Frame>) => [
+    ...frames.slice(0, -1),
+    { choices: [], ...frames.at(-1), ...members },
+  ];
+  switch (place) {
+    case 'with finish':
+      return withLast({ usage });
+    case 'x_groq':
+      return withLast({ x_groq: { id: 'req_1', usage } });
+    case 'every chunk':
+      return frames.map((frame) => ({ ...frame, usage }));
+    default:
+      return [...frames.map((frame) => ({ ...frame, usage: null })), { choices: [], usage }];
   }
-  return [...frames.map((frame) => ({ ...frame, usage: null })), { choices: [], usage }];
 }
 
 function framesOf(said: Said, index: number, dialect: Dialect): Frame[] {
-  const extra =
-    dialect === 'azure'
-      ? { content_filter_results: {} }
-      : dialect === 'openrouter'
-        ? { native_finish_reason: null }
-        : {};
-  const roleAlways = dialect === 'ollama' || dialect === 'openrouter';
-  const frame = (
-    delta: JsonObject,
-    finish: string | null = null,
-    logprobs: JsonObject | null = null,
-  ): Frame => ({
+  const { choice, roleAlways, calls: form, refusal, reasoning, callIndex } = traitsOf(dialect);
+  const frame = (delta: JsonObject, finish: string | null = null, text?: string): Frame => ({
     choices: [
       {
         index,
         delta: { ...(roleAlways ? { role: 'assistant', content: '' } : {}), ...delta },
         finish_reason: finish,
-        ...(dialect === 'openai' ? { logprobs } : {}),
-        ...extra,
+        ...choice,
+        ...(said.logprobs && text !== undefined ? { logprobs: logprobsOf(text) } : {}),
       },
     ],
   });
@@ -207,34 +312,23 @@ function framesOf(said: Said, index: number, dialect: Dialect): Frame[] {
   const frames: Frame[] = [];
   if (!roleAlways) {
     const empty = said.calls?.length && said.text === undefined ? null : '';
-    frames.push(
-      frame({ role: 'assistant', content: empty, ...(dialect === 'openai' ? { refusal: null } : {}) }),
-    );
+    frames.push(frame({ role: 'assistant', content: empty, ...(refusal ? { refusal: null } : {}) }));
   }
-  for (const piece of pieces(said.reasoning ?? '')) frames.push(frame({ reasoning_content: piece }));
-  for (const piece of pieces(said.text ?? '')) {
-    frames.push(frame({ content: piece }, null, said.logprobs ? logprobsOf(piece) : null));
-  }
+  for (const piece of pieces(said.reasoning ?? '')) frames.push(frame({ [reasoning]: piece }));
+  for (const piece of pieces(said.text ?? '')) frames.push(frame({ content: piece }, null, piece));
   if (said.refusal) frames.push(frame({ refusal: said.refusal }));
+  const whole = (call: Call, at: number) => ({
+    ...callOf(call, dialect),
+    ...(callIndex === 'stream' || callIndex === 'both' ? { index: at } : {}),
+  });
   const calls = said.calls ?? [];
-  if (dialect === 'mistral' || dialect === 'gemini') {
-    if (calls.length === 0) return [...frames, frame({}, finish)];
-    return [...frames, frame({ tool_calls: calls.map((call, at) => wholeCall(call, at, dialect)) }, finish)];
-  }
+  if (form === 'with finish' && calls.length > 0)
+    return [...frames, frame({ tool_calls: calls.map((call, at) => whole(call, at)) }, finish)];
   for (const [at, call] of calls.entries()) {
-    if (dialect === 'ollama') frames.push(frame({ tool_calls: [wholeCall(call, at, dialect)] }));
-    else for (const part of callParts(call, at)) frames.push(frame({ tool_calls: [part] }));
+    const parts = form === 'fragments' ? callParts(call, at) : [whole(call, at)];
+    for (const part of parts) frames.push(frame({ tool_calls: [part] }));
   }
   return [...frames, frame({}, finish)];
-}
-
-function wholeCall(call: Call, index: number, dialect: Dialect): JsonObject {
-  return {
-    ...(dialect === 'ollama' ? { index } : {}),
-    id: dialect === 'gemini' ? '' : call.id,
-    ...(dialect === 'mistral' ? {} : { type: 'function' }),
-    function: { name: call.name, arguments: call.arguments },
-  };
 }
 
 function callParts(call: Call, index: number): JsonObject[] {

@@ -18,9 +18,9 @@ const oneSecond = { steps: 10, calls: 64, parallel: 8, seconds: 1, resultCharact
 
 scenario(
   '20: when the time is nearly up, calls end and the model is asked for an answer (K5)',
-  async (t, mode) => {
+  async (t, mode, dialect) => {
     const gateway = await startGateway(t, {
-      script: [says({ calls: [oslo] }), says({ text: 'I could not wait.' })],
+      script: [says({ calls: [oslo] }, dialect), says({ text: 'I could not wait.' }, dialect)],
       api: hang,
       config: { budget: oneSecond },
     });

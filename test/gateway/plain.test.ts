@@ -43,11 +43,12 @@ test('scenario 2: a streamed chat without plugins is the same bytes (Q1)', async
   assert.equal(await response.text(), bytes);
 });
 
-scenario('2: a chat without plugins arrives through the client', async (t, mode) => {
-  const gateway = await startGateway(t, { ...noPlugins, script: [says({ text: 'Hello, Oslo' })] });
+scenario('2: a chat without plugins arrives through the client', async (t, mode, dialect) => {
+  const gateway = await startGateway(t, { ...noPlugins, script: [says({ text: 'Hello, Oslo' }, dialect)] });
   const answer = await ask(gateway, mode);
   assert.equal(textOf(answer), 'Hello, Oslo');
-  assert.deepEqual(answer.usage, usualUsage);
+  // Groq's streams tell it in `x_groq`, which a client without the gateway does not read either.
+  if (mode === 'json' || dialect !== 'groq') assert.deepEqual(answer.usage, usualUsage);
 });
 
 test('scenario 3: models.list', async (t) => {
@@ -149,19 +150,25 @@ scenario("8: the upstream's own 404 passes with its body (F3)", async (t, mode) 
 
 for (const plugins of [true, false]) {
   const how = plugins ? 'with' : 'without';
-  scenario(`9: a 429 with retry-after-ms is retried by the client, ${how} plugins (T2)`, async (t, mode) => {
-    const gateway = await startGateway(t, {
-      ...(plugins ? {} : noPlugins),
-      script: [answerError(429, 'rate_limit_exceeded', { 'retry-after-ms': '5' }), says({ text: 'Hello' })],
-    });
-    const answer = await ask(gateway, mode, {}, { maxRetries: 1 });
-    assert.equal(textOf(answer), 'Hello');
-    assert.deepEqual(
-      gateway.wire.map((one) => one.status),
-      [429, 200],
-    );
-    assert.equal(gateway.wire[0]?.headers.get('retry-after-ms'), '5');
-  });
+  scenario(
+    `9: a 429 with retry-after-ms is retried by the client, ${how} plugins (T2)`,
+    async (t, mode, dialect) => {
+      const gateway = await startGateway(t, {
+        ...(plugins ? {} : noPlugins),
+        script: [
+          answerError(429, 'rate_limit_exceeded', { 'retry-after-ms': '5' }),
+          says({ text: 'Hello' }, dialect),
+        ],
+      });
+      const answer = await ask(gateway, mode, {}, { maxRetries: 1 });
+      assert.equal(textOf(answer), 'Hello');
+      assert.deepEqual(
+        gateway.wire.map((one) => one.status),
+        [429, 200],
+      );
+      assert.equal(gateway.wire[0]?.headers.get('retry-after-ms'), '5');
+    },
+  );
 
   scenario(`10: x-should-retry: false reaches the client, ${how} plugins (F6)`, async (t, mode) => {
     const gateway = await startGateway(t, {

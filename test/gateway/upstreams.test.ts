@@ -92,44 +92,50 @@ test('functions and tools together: nothing is injected (Q2)', async (t) => {
 });
 
 for (const tools of [[], null]) {
-  scenario(`13: tools ${JSON.stringify(tools)} counts as absent (Q3)`, async (t, mode) => {
-    const gateway = await startGateway(t, { script: [says({ text: 'ok' })] });
+  scenario(`13: tools ${JSON.stringify(tools)} counts as absent (Q3)`, async (t, mode, dialect) => {
+    const gateway = await startGateway(t, { script: [says({ text: 'ok' }, dialect)] });
     assert.equal(textOf(await ask(gateway, mode, { tools: tools as never })), 'ok');
     assert.equal(toolNames(gateway.upstream.chats[0]?.json ?? {}).length, 3);
   });
 }
 
-scenario('13: the plugins are introduced in a developer message of parts, too (Q9)', async (t, mode) => {
-  const gateway = await startGateway(t, { script: [says({ text: 'ok' })] });
-  const content = [{ type: 'text' as const, text: 'Be brief.' }];
-  await ask(gateway, mode, { messages: [{ role: 'developer', content }, ...question] });
-  const [first] = gateway.upstream.chats[0]?.json['messages'] as {
-    role: string;
-    content: { text: string }[];
-  }[];
-  assert.equal(first?.role, 'developer');
-  assert.deepEqual(first.content[0], content[0]);
-  assert.match(first.content[1]?.text ?? '', /Use weather in tests\./);
-});
+scenario(
+  '13: the plugins are introduced in a developer message of parts, too (Q9)',
+  async (t, mode, dialect) => {
+    const gateway = await startGateway(t, { script: [says({ text: 'ok' }, dialect)] });
+    const content = [{ type: 'text' as const, text: 'Be brief.' }];
+    await ask(gateway, mode, { messages: [{ role: 'developer', content }, ...question] });
+    const [first] = gateway.upstream.chats[0]?.json['messages'] as {
+      role: string;
+      content: { text: string }[];
+    }[];
+    assert.equal(first?.role, 'developer');
+    assert.deepEqual(first.content[0], content[0]);
+    assert.match(first.content[1]?.text ?? '', /Use weather in tests\./);
+  },
+);
 
-scenario('21: calls of an answer that was cut at its length are never executed (M5)', async (t, mode) => {
-  const gateway = await startGateway(t, {
-    script: [says({ text: 'I will', calls: [oslo], finish: 'length' })],
-  });
-  const answer = await ask(gateway, mode);
-  assert.equal(textOf(answer), 'I will');
-  assert.equal(answer.choices[0]?.finish_reason, 'length');
-  assert.equal(gateway.api.requests.length, 0);
-});
+scenario(
+  '21: calls of an answer that was cut at its length are never executed (M5)',
+  async (t, mode, dialect) => {
+    const gateway = await startGateway(t, {
+      script: [says({ text: 'I will', calls: [oslo], finish: 'length' }, dialect)],
+    });
+    const answer = await ask(gateway, mode);
+    assert.equal(textOf(answer), 'I will');
+    assert.equal(answer.choices[0]?.finish_reason, 'length');
+    assert.equal(gateway.api.requests.length, 0);
+  },
+);
 
 for (const [what, id] of [
   ['is missing', ''],
   ['is longer than 40 characters', `chatcmpl-tool-${'f'.repeat(32)}`],
 ] as const) {
-  scenario(`39: a call whose id ${what} gets nine alphanumerics (P4, A3)`, async (t, mode) => {
+  scenario(`39: a call whose id ${what} gets nine alphanumerics (P4, A3)`, async (t, mode, dialect) => {
     const tools = [{ type: 'function' as const, function: { name: 'look_up' } }];
     const calls = [{ id, name: 'look_up', arguments: '{}' }];
-    const gateway = await startGateway(t, { script: [says({ calls })] });
+    const gateway = await startGateway(t, { script: [says({ calls }, dialect)] });
     const answer = await ask(gateway, mode, { tools });
     assert.match(answer.choices[0]?.message.tool_calls?.[0]?.id ?? '', /^[A-Za-z0-9]{9}$/);
   });
@@ -162,11 +168,16 @@ test('arguments as an object instead of text (A5)', async (t) => {
 });
 
 for (const status of [500, 502, 503, 504]) {
-  scenario(`35: a single ${status} before any byte is repeated once, unseen (T2)`, async (t, mode) => {
-    const gateway = await startGateway(t, { script: [answerError(status, 'down'), says({ text: 'ok' })] });
-    assert.equal(textOf(await ask(gateway, mode)), 'ok');
-    assert.equal(gateway.upstream.chats.length, 2);
-  });
+  scenario(
+    `35: a single ${status} before any byte is repeated once, unseen (T2)`,
+    async (t, mode, dialect) => {
+      const gateway = await startGateway(t, {
+        script: [answerError(status, 'down'), says({ text: 'ok' }, dialect)],
+      });
+      assert.equal(textOf(await ask(gateway, mode)), 'ok');
+      assert.equal(gateway.upstream.chats.length, 2);
+    },
+  );
 }
 
 scenario('35: what is no chat answer at all is a 502 (D3, F2)', async (t, mode) => {
@@ -196,9 +207,9 @@ for (const [what, body, status] of [
   });
 }
 
-scenario("35: Groq's tool_use_failed is asked once more (F3)", async (t, mode) => {
+scenario("35: Groq's tool_use_failed is asked once more (F3)", async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
-    script: [answerError(400, 'tool_use_failed'), says({ text: 'ok' })],
+    script: [answerError(400, 'tool_use_failed'), says({ text: 'ok' }, dialect)],
   });
   assert.equal(textOf(await ask(gateway, mode)), 'ok');
 });
@@ -244,9 +255,9 @@ test('an event of more than 1 MiB ends the stream with an error (D3)', async (t)
   else assertError(JSON.parse(text) as JsonObject);
 });
 
-scenario('13: a large result is cut to its share, still JSON (R2)', async (t, mode) => {
+scenario('13: a large result is cut to its share, still JSON (R2)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
-    script: [says({ calls: [oslo] }), says({ text: 'ok' })],
+    script: [says({ calls: [oslo] }, dialect), says({ text: 'ok' }, dialect)],
     config: { budget: { steps: 10, calls: 64, parallel: 8, seconds: 300, resultCharacters: 2_000 } },
     api: (_request, response) => {
       const rows = Array.from({ length: 500 }, (_, at) => ({ at, text: 'x'.repeat(50) }));
