@@ -21,7 +21,7 @@ export interface Registry {
   reload(refresh?: Refresh): Promise<Snapshot>;
   /** Whether something could not be fetched at the last reload. */
   failing(): boolean;
-  /** Ends what reads documents. The snapshot stays. */
+  /** Ends what reads documents, and with it a reload that is under way. The snapshot stays. */
   close(): Promise<void>;
 }
 
@@ -82,7 +82,9 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
       return next.done;
     },
     failing: loader.failing,
-    close: converter.close,
+    async close() {
+      await Promise.all([converter.close(), running]);
+    },
   };
 }
 

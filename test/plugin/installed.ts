@@ -10,6 +10,7 @@ import { fillDefaults } from '../../src/config/defaults.ts';
 import { configSchema, type Config } from '../../src/config/schema.ts';
 import { createEgress } from '../../src/egress/create-egress.ts';
 import { createRegistry, type Registry } from '../../src/plugin/registry.ts';
+import type { Versions } from '../../src/plugin/version.ts';
 import { silentLog, type Log } from '../../src/telemetry/log.ts';
 
 export interface Setup {
@@ -18,6 +19,7 @@ export interface Setup {
   readonly settings?: Record<string, unknown>;
   readonly allow?: string[];
   readonly log?: Log;
+  readonly versions?: Versions;
 }
 
 export async function open(t: TestContext, setup: Setup): Promise<{ registry: Registry; folder: string }> {
@@ -29,11 +31,20 @@ export async function open(t: TestContext, setup: Setup): Promise<{ registry: Re
 }
 
 export async function create(t: TestContext, folder: string, setup: Setup): Promise<Registry> {
-  const { install = [], settings = {}, allow = [], log = silentLog } = setup;
+  const { install = [], settings = {}, allow = [], log = silentLog, versions } = setup;
   const { plugins } = fillDefaults(configSchema, { plugins: { folder, install, settings } }) as Config;
   const egress = createEgress({ allow, own: () => [], instance: 'test' });
   t.after(() => egress.close());
-  return createRegistry({ plugins, allow, egress, userAgent: 'plugin-gateway/test', log });
+  const registry = await createRegistry({
+    plugins,
+    allow,
+    egress,
+    userAgent: 'plugin-gateway/test',
+    log,
+    ...(versions ? { versions } : {}),
+  });
+  t.after(() => registry.close());
+  return registry;
 }
 
 export async function write(folder: string, name: string, value: unknown): Promise<void> {
