@@ -19,8 +19,10 @@ import { pluginsRoutes } from './http/plugins.ts';
 import { createRefusedTools } from './http/refused-tools.ts';
 import { createServer } from './http/server.ts';
 import { createPluginCall } from './plugin/call.ts';
+import { keepCurrent } from './plugin/keep-current.ts';
 import { createRegistry, type Registry } from './plugin/registry.ts';
 import { createParkedParts, type ParkedParts } from './store/parked-parts.ts';
+import { createPluginVersions } from './store/plugin-versions.ts';
 import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
@@ -49,6 +51,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   const audit = createAudit({ log });
   const egress = createEgress({ allow: config.egress.allow, own: () => listening, instance });
   const parked = createParkedParts({ url: config.store.url, log });
+  const versions = createPluginVersions({ url: config.store.url, log });
   const { settings } = config.plugins;
   const registry = await createRegistry({
     plugins: config.plugins,
@@ -56,7 +59,9 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     egress,
     userAgent,
     log,
+    versions,
   });
+  const current = keepCurrent({ registry, plugins: config.plugins, versions, log });
   const upstreams = createUpstreams(config.upstreams, egress.upstream);
   const callPlugin = createPluginCall({
     send: egress.plugin,
@@ -96,8 +101,10 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
 
   async function shutDown(grace: number): Promise<void> {
     stopping.abort();
+    current.close();
     await stopServer(open, grace, () => cutting.abort(gatewayError('overloaded', ['stopping'])));
-    await Promise.all([egress.close(), parked.close()]);
+    await Promise.all([egress.close(), parked.close(), registry.close()]);
+    versions.close();
   }
   let closed: Promise<void> | undefined;
 

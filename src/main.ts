@@ -29,6 +29,10 @@ const commands = new Map<string, Command>([
   ],
   ['call', { summary: 'call one operation of a plugin by hand', load: () => import('./command/call.ts') }],
   [
+    'approve',
+    { summary: 'approve a changed version of a plugin', load: () => import('./command/approve.ts') },
+  ],
+  [
     'chat',
     { summary: 'send one message through a running gateway', load: () => import('./command/chat.ts') },
   ],

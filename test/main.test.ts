@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { main } from '../src/main.ts';
 import { recordTerminal } from './command/recording-terminal.ts';
 
-const names = ['serve', 'check', 'functions', 'call', 'chat', 'demo'];
+const names = ['serve', 'check', 'functions', 'call', 'approve', 'chat', 'demo'];
 
 async function call(...args: string[]) {
   const terminal = recordTerminal();

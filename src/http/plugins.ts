@@ -49,6 +49,7 @@ function describe(plugin: Plugin, consumer: Consumer) {
     source: plugin.source,
     document: plugin.document,
     origins: plugin.origins,
+    waiting: plugin.waiting,
     functions: callable(plugin, consumer).map(({ name, operation }) => ({
       name,
       operation: operation.id,
