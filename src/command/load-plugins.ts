@@ -31,6 +31,8 @@ export interface LoadPathsOptions {
   readonly config: Config;
   /** Nothing is fetched: a document by URL is a diagnostic. */
   readonly offline: boolean;
+  /** Hears how many plugins are read, each time that one more is. */
+  readonly onProgress?: (loaded: number, of: number) => void;
 }
 
 const parallel = 8;
@@ -39,6 +41,8 @@ const parallel = 8;
 export async function loadPaths(paths: readonly string[], options: LoadPathsOptions): Promise<FoundPlugin[]> {
   const files: string[] = [];
   for (const path of paths) files.push(...(/^https?:/.test(path) ? [path] : await findManifests(path)));
+  let loaded = 0;
+  const onLoaded = (): void => options.onProgress?.((loaded += 1), files.length);
   const { allow } = options.config.egress;
   const egress = createEgress({ allow, own: () => [], instance: 'check' });
   try {
@@ -47,7 +51,9 @@ export async function loadPaths(paths: readonly string[], options: LoadPathsOpti
     const found: FoundPlugin[] = [];
     for (let at = 0; at < folders.length; at += parallel) {
       const some = folders.slice(at, at + parallel);
-      const loads = some.map((folder) => loadFolder(folder ?? [], egress, userAgent, options));
+      const loads = some.map((folder) =>
+        loadFolder(folder ?? [], egress, userAgent, { ...options, onLoaded }),
+      );
       found.push(...(await Promise.all(loads)).flat());
     }
     return found;
@@ -60,7 +66,7 @@ async function loadFolder(
   files: readonly string[],
   egress: Egress,
   userAgent: string,
-  { config, offline }: LoadPathsOptions,
+  { config, offline, onLoaded }: LoadPathsOptions & { readonly onLoaded: () => void },
 ): Promise<FoundPlugin[]> {
   const { folder, settings: all } = config.plugins;
   const settings = (name: string) => (Object.hasOwn(all, name) ? all[name] : undefined);
@@ -86,6 +92,7 @@ async function loadFolder(
         folder,
         reader,
       });
+      onLoaded();
       return { ...one, diagnostics: [...diagnostics, ...one.diagnostics] };
     }),
   );

@@ -51,6 +51,13 @@ export function drawTable(
     .join('\n');
 }
 
+/** A text without its middle, where it is longer than the width: begin and end of a path say most. */
+export function shorten(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const end = Math.ceil(((width - 1) * 2) / 3);
+  return `${text.slice(0, width - 1 - end)}\u2026${text.slice(text.length - end)}`;
+}
+
 /** A text wrapped at blanks to the width, each line after `indent`; lines of the text stay lines. */
 export function wrap(text: string, width: number, indent = ''): string {
   return text

@@ -12,6 +12,8 @@ export interface Terminal {
   readonly text: (text: string) => void;
   /** One line to standard error. */
   readonly trouble: (text: string) => void;
+  /** What is going on, in one line of standard error that the next one replaces; empty: gone. Only on a TTY. */
+  readonly progress: (text: string) => void;
   /** The text in a style; as it is where there is no colour (not a TTY, NO_COLOR). */
   readonly paint: (style: Style, text: string) => string;
   /** Width for tables, 80 to 120. */
@@ -30,6 +32,7 @@ export function processTerminal(): Terminal {
     line: (text = '') => stdout.write(`${text}\n`),
     text: (text) => stdout.write(text),
     trouble: (text) => stderr.write(`${text}\n`),
+    progress: (text) => void (stderr.isTTY && stderr.write(`\r\u001b[2K${text}`)),
     paint: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
     columns: Math.min(120, Math.max(80, stdout.columns ?? 100)),
     environment: process.env,

@@ -14,6 +14,7 @@ interface Finding {
   pointer: string;
   line: number | null;
   message: string;
+  fix: string | null;
 }
 
 interface Row {
@@ -23,6 +24,7 @@ interface Row {
   functions: number;
   tokens: number;
   diagnostics: Finding[];
+  usability: { score: number | null; reasons: { code: string; points: number; message: string }[] };
 }
 
 async function call(...args: string[]) {
@@ -75,7 +77,16 @@ test('the sample plugins have no warning; their functions and tokens are counted
     ],
   );
   for (const row of rows) {
-    assert.deepEqual(Object.keys(row), ['path', 'name', 'state', 'functions', 'tokens', 'diagnostics']);
+    assert.deepEqual(Object.keys(row), [
+      'path',
+      'name',
+      'state',
+      'functions',
+      'tokens',
+      'diagnostics',
+      'usability',
+    ]);
+    assert.equal(row.usability.score, 100);
     assert.ok(row.tokens > 100);
     for (const { severity } of row.diagnostics) assert.equal(severity, 'info');
   }
@@ -138,7 +149,84 @@ test('findings are printed with severity, code, place and advice', async (contex
   assert.equal(code, 1);
   assert.match(out, /error field-missing {2}.*clock\.json/);
   assert.match(out, /name_for_human/);
+  assert.match(out, /Fix: Add the field/);
   assert.match(out, /1 plugin: 1 error/);
+});
+
+const bare = document.replace(
+  'paths:',
+  'servers: [{ url: "https://clock.example.com" }]\npaths:\n  /zones:\n    get:\n      operationId: getTimes',
+);
+
+test('the score stands in the table, each reason in a line; --json has both', async (context) => {
+  const root = await folder(context, {
+    'clock/ai-plugin.json': JSON.stringify(manifest),
+    'clock/openapi.yaml': bare,
+  });
+  const { out } = await call('check', root, '--offline');
+  assert.match(out, /^plugin +state +functions +tokens +score +findings$/m);
+  assert.match(out, /^clock +ok +2 +\d+ +55$/m);
+  assert.match(
+    out,
+    /score 55 of 100\n {4}-30: 2 of 2 functions have neither summary nor description: getTimes, getTime/,
+  );
+  const { rows } = await check(root);
+  assert.deepEqual(
+    rows[0]?.usability.reasons.map(({ code, points }) => [code, points]),
+    [
+      ['no-description', 30],
+      ['names-alike', 15],
+    ],
+  );
+});
+
+test('many findings of one kind are cut to three, in long lists infos too, unless --all is given', async (context) => {
+  const paths = ['a', 'b', 'c', 'd', 'e']
+    .map((name) => `  ${name}:\n    get: { operationId: ${name} }\n`)
+    .join('');
+  const text = `openapi: 3.0.0\nservers: [{ url: "https://clock.example.com" }]\npaths:\n${paths}`;
+  const files = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, at) => [
+        [`${at}/ai-plugin.json`, JSON.stringify({ ...manifest, extra: 1 })],
+        [`${at}/openapi.yaml`, text],
+      ]).flat(),
+    );
+  const one = await folder(context, files(1));
+  const some = (await call('check', one, '--offline')).out;
+  assert.equal(some.match(/path-repaired/g)?.length, 3);
+  assert.match(some, /2 more of this kind; --all shows them/);
+  assert.match(some, /unknown-key/);
+  const all = (await call('check', one, '--offline', '--all')).out;
+  assert.equal(all.match(/path-repaired/g)?.length, 5);
+  const long = (await call('check', await folder(context, files(12)), '--offline')).out;
+  assert.doesNotMatch(long, /unknown-key|score \d/);
+  assert.match(long, /12 plugins: 12 warning/);
+});
+
+test('at 80 columns no line of the report is longer, whatever the paths and pointers are', async (context) => {
+  const deep = `${'quite-long/'.repeat(10)}clock`;
+  const path = `/${'segment/'.repeat(30)}`;
+  const root = await folder(context, {
+    [`${deep}/ai-plugin.json`]: JSON.stringify({
+      ...manifest,
+      name_for_model: 'n'.repeat(50),
+      [`k${'e'.repeat(90)}y`]: 1,
+    }),
+    [`${deep}/openapi.yaml`]: document.replace('/time:', `${path.slice(1)}:`),
+  });
+  const terminal = recordTerminal({}, 80);
+  await main(['check', root, '--offline'], terminal);
+  const lines = terminal.out().split('\n');
+  assert.ok(lines.length > 8);
+  for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(' '), line);
+});
+
+test('progress is told as plugins are read, and gone at the end', async () => {
+  const terminal = recordTerminal();
+  await main(['check', 'well-known', '--offline'], terminal);
+  assert.deepEqual(terminal.steps, [1, 2, 3].map((at) => `${at} of 3 plugins read`).concat(''));
+  assert.doesNotMatch(terminal.out() + terminal.err(), /plugins read/);
 });
 
 test('functions are printed byte for byte as they are injected, or as a table', async () => {

@@ -12,6 +12,7 @@ const source = globSync('src/{plugin,openapi}/*.ts', { cwd: root })
 
 test('the documented codes are those of the source, both ways', () => {
   const written = source.matchAll(/(?:\b(?:error|warning|info|warn)|\breport\[\w+\])\(\s*'([a-z0-9-]+)',/g);
+  const chosen = source.matchAll(/\b(?:error|warning|info)\(\s*\w+ \? '([a-z0-9-]+)' : '([a-z0-9-]+)',/g);
   // Codes made of what was read and why that failed.
   const reasons = /reason: ((?:'[a-z-]+'(?: \| )?)+)/.exec(source)?.[1]?.match(/[a-z-]{3,}/g) ?? [];
   const made = reasons.flatMap((reason) =>
@@ -19,6 +20,7 @@ test('the documented codes are those of the source, both ways', () => {
   );
   const limited = source.matchAll(/required\('([a-z_]+)', \d+/g);
   made.push(...[...limited].map(([, field = '']) => `${field.replaceAll('_', '-')}-long`));
+  made.push(...[...chosen].flatMap(([, one = '', other = '']) => [one, other]));
   const documented = [...text.matchAll(/^\| `([a-z0-9-]+)` \|/gm)].map(([, code]) => code);
   assert.ok(reasons.length >= 4);
   assert.deepEqual(new Set(documented), new Set([...[...written].map(([, code]) => code), ...made]));
