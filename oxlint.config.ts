@@ -11,7 +11,7 @@ const rooms: Record<string, { rooms?: string[]; packages?: string[] }> = {
   store: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
   access: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
   completion: { rooms: ['openai'] },
-  upstream: { rooms: ['openai', 'egress', 'config', 'telemetry'] },
+  upstream: { rooms: ['openai', 'egress', 'config', 'telemetry'], packages: ['lru-cache'] },
   plugin: {
     rooms: ['openapi', 'openai', 'egress', 'config', 'telemetry'],
     packages: ['@cfworker/json-schema', 'jsonrepair', 'gpt-tokenizer', 'lru-cache'],

@@ -18,6 +18,7 @@ import { passThroughRoutes } from './http/pass-through.ts';
 import { pluginsRoutes } from './http/plugins.ts';
 import { createRefusedTools } from './http/refused-tools.ts';
 import { createServer } from './http/server.ts';
+import { defaultCapabilities } from './openai/capabilities.ts';
 import { createPluginCall } from './plugin/call.ts';
 import { keepCurrent } from './plugin/keep-current.ts';
 import { createRegistry, type Registry } from './plugin/registry.ts';
@@ -124,11 +125,12 @@ function chooseUpstream(upstreams: Upstreams): (model: string) => ChatUpstream |
   if (upstreams.all.length > 0) {
     return (model) => {
       const upstream = upstreams.find(model);
-      return upstream && { name: upstream.name, ask: upstream.ask, forward: forwardChat(upstream) };
+      return upstream && { ...upstream, forward: forwardChat(upstream) };
     };
   }
   const demo = createDemoModel();
-  return () => ({ name: demo.name, ask: () => demo.ask, forward: null });
+  const capabilities = { of: () => defaultCapabilities, learn: () => undefined };
+  return () => ({ name: demo.name, capabilities, ask: () => demo.ask, forward: null });
 }
 
 function forwardChat(upstream: Upstream): NonNullable<ChatUpstream['forward']> {

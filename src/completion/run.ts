@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly clientTools: ReadonlySet<string>;
   /** Text of the client's last message, before anything was put back or injected (`lastMessageText`). */
   readonly lastText: string;
+  /** Whether a JSON `response_format` waits until the tools are gone: for a step of its own (`wire.md` M13). */
+  readonly formatLast: () => boolean;
   readonly includeUsage: boolean;
   /** What of the plugin calls the answer carries (`x-plugin-trace`). */
   readonly trace: 'none' | 'summary' | 'full';
@@ -139,7 +141,8 @@ async function* conclude(
   let closing = false;
   for (;;) {
     const calls = choice.calls.filter(({ owner }) => owner !== 'client');
-    if (closing || calls.length === 0 || wasCut(choice)) break;
+    const formatMissing = choice.calls.length === 0 && formatComesLast(run);
+    if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing)) break;
     if (tooFewTokens(run.tokensLeft)) {
       yield* finish(run, choice, 'length', top);
       return;
@@ -154,8 +157,9 @@ async function* conclude(
       );
       break;
     }
-    hidden.push(withoutNulls(choice.message), ...results);
-    closing = mustClose(run.spent, run.budget) || run.callsUntil.aborted;
+    // What was said without the format is dropped: the answer comes again, in it.
+    if (!formatMissing) hidden.push(withoutNulls(choice.message), ...results);
+    closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil.aborted;
     request = nextRequest(run, hidden, closing);
     const outcome = yield* ask(run, request, choice.index);
     top = outcome.top;
@@ -200,6 +204,11 @@ function tracedCalls({ trace, reports }: Run): JsonObject {
     trace === 'full' ? { ...summary, result } : summary,
   );
   return { plugin_calls: calls };
+}
+
+/** M13: while tools were offered, the answer could not have its format. */
+function formatComesLast({ holdText, first, formatLast }: Run): boolean {
+  return holdText && first.members.has('tools') && formatLast();
 }
 
 /** M5: a truncated or filtered step, or a refusal, ends the run: its calls are never executed. */

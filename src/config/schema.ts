@@ -62,6 +62,36 @@ const pluginSettings = {
   },
 } as const;
 
+const capability = {
+  type: 'object',
+  description: 'What the upstream can do with some models. It wins over what the gateway knows and learns.',
+  additionalProperties: false,
+  properties: {
+    models: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Model names; * stands for any text.',
+      default: ['*'],
+    },
+    tools: {
+      enum: ['chat', 'responses', 'none'],
+      description: 'Where function tools are taken: in chat, on /v1/responses alone, or nowhere.',
+    },
+    toolChoice: {
+      enum: ['full', 'auto', 'strings', 'ignored'],
+      description: 'Forms of tool_choice: all; only auto and none; no objects; it is taken without effect.',
+    },
+    jsonWithTools: {
+      enum: ['native', 'deferred'],
+      description: 'Whether a JSON response_format may stand beside tools, or waits for a last step without.',
+    },
+    toolCallIds: {
+      enum: ['any', 'alphanumeric9'],
+      description: 'Ids of tool calls: any, or exactly nine letters and digits.',
+    },
+  },
+} as const;
+
 /** The published schema (`config/gateway.schema.json` is generated from it). */
 export const configSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -106,6 +136,29 @@ export const configSchema = {
             items: { type: 'string' },
             description: 'Model names; * stands for any text.',
             default: ['*'],
+          },
+          kind: {
+            enum: [
+              'openai',
+              'azure',
+              'gemini',
+              'groq',
+              'mistral',
+              'deepseek',
+              'moonshot',
+              'openrouter',
+              'ollama',
+              'lmstudio',
+              'vllm',
+              'other',
+            ],
+            description: 'Which API it is, for what such an API can do. Absent: known by the host of url.',
+          },
+          capabilities: {
+            type: 'array',
+            description:
+              'What it can do, by model. For each capability the first entry that names it counts.',
+            items: capability,
           },
         },
       },
@@ -225,12 +278,22 @@ type RawSettings = FromSchema<typeof pluginSettings>;
 /** Settings of one plugin, defaults filled in. */
 export type PluginSettings = Defaulted<RawSettings>;
 
+type RawUpstream = NonNullable<Raw['upstreams']>[number];
+
+/** Which API an upstream is, as far as APIs differ in what they can do. */
+export type UpstreamKind = NonNullable<RawUpstream['kind']>;
+
+/** What the operator says that an upstream can do with some models. */
+export type CapabilityEntry = Defaulted<FromSchema<typeof capability>>;
+
 /** An upstream as configured, defaults filled in. */
 export interface UpstreamConfig {
   readonly name: string;
   readonly url: string;
   readonly key?: string;
   readonly models: readonly string[];
+  readonly kind?: UpstreamKind;
+  readonly capabilities?: readonly CapabilityEntry[];
 }
 
 /** The whole configuration: defaults filled in, environment read, frozen. */

@@ -13,11 +13,13 @@ import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
 import { prepareExchange, type Exchange, type ExchangeOptions, type PlainAnswer } from './exchange.ts';
+import type { RefusedTools } from './refused-tools.ts';
 import { checkContentType } from './request-body.ts';
 import { createRunRecorder, type RunRecorder } from './run-record.ts';
 import { watchRun, type RunSignals } from './run-signals.ts';
 
 export interface ChatOptions extends ExchangeOptions {
+  readonly refusedTools: RefusedTools;
   readonly log: Log;
   readonly audit: Audit;
   readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
@@ -64,7 +66,7 @@ async function answer(
   const recorder = createRecorder(exchange, streamed, options);
   try {
     const sent = await answered(exchange, signals, recorder, options);
-    options.refusedTools.taken(upstream.name, model);
+    options.refusedTools.taken(exchange);
     return sent;
   } catch (error) {
     // C2, C3: a first step that was refused may have been refused for the injected functions: once more without them.
@@ -72,7 +74,7 @@ async function answer(
     if (!first || !options.refusedTools.mayBeRefusal(error)) throw error;
     const again = { ...exchange, injected: bare };
     const sent = await answered(again, signals, createRecorder(again, streamed, options), options);
-    options.refusedTools.refused(upstream.name, model, error);
+    options.refusedTools.refused(exchange, error);
     const answer = error.body;
     options.log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
     return sent;
@@ -153,6 +155,7 @@ function startRun(
     budget: { ...options.budget, ...fixedLimits },
     clientTools: injected.clientTools,
     lastText,
+    formatLast: () => upstream.capabilities.of(injected.request).jsonWithTools === 'deferred',
     includeUsage,
     trace: traceOf(exchange.request),
     onStep: recorder.onStep,

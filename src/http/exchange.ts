@@ -6,10 +6,10 @@ import { fromLegacy, isLegacy } from '../completion/legacy.ts';
 import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
 import type { Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
+import type { Capabilities } from '../openai/capabilities.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
-import type { RefusedTools } from './refused-tools.ts';
 import { readChatRequest } from './request-body.ts';
 
 /** What an upstream is told of the client. */
@@ -31,6 +31,11 @@ export interface PlainAnswer {
 /** The upstream that serves a model. */
 export interface ChatUpstream {
   readonly name: string;
+  /** What it can do with a request, and a way to teach it better (`wire.md` C1). */
+  readonly capabilities: {
+    readonly of: (request: ChatRequest) => Capabilities;
+    readonly learn: (request: ChatRequest, tools: 'none', milliseconds: number) => void;
+  };
   readonly ask: (context: UpstreamContext) => Doors['ask'];
   /** Bytes in, bytes out; `null` for an upstream that lives in this process. */
   readonly forward:
@@ -44,7 +49,6 @@ export interface ExchangeOptions {
   readonly upstreamOf: (model: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
   readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
-  readonly refusedTools: RefusedTools;
   readonly parked: {
     readonly put: (partition: string, ids: readonly string[], part: ParkedPart) => Promise<void>;
     readonly find: (
@@ -94,7 +98,7 @@ export async function prepareExchange(
     ids.length === 0 ? modern : reinsert(modern, await options.parked.find(consumer.partition, ids));
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
-  const mayInject = !both && options.refusedTools.takesTools(upstream.name, name);
+  const mayInject = !both && upstream.capabilities.of(restored).tools !== 'none';
   const injected = mayInject
     ? inject(restored, tools.injection)
     : { request: restored, names: new Set<string>(), clientTools: new Set<string>() };

@@ -1,18 +1,19 @@
 // Upstreams that refuse a request because of its tools: the client gets its plain answer, and the next one at once.
 import { LRUCache } from 'lru-cache';
 import { UpstreamError } from '../errors.ts';
+import type { Exchange } from './exchange.ts';
 
-/** Which upstream and model takes injected functions, as far as its answers have taught (`wire.md` C1 to C3). */
+/** Learns which upstream and model takes no injected functions (`wire.md` C2, C3). */
 export interface RefusedTools {
-  /** Whether functions may be injected for the model. */
-  readonly takesTools: (upstream: string, model: string) => boolean;
   /** Whether the failure of a first step may be the injected functions' fault: then the request is repeated without. */
   readonly mayBeRefusal: (error: unknown) => error is UpstreamError;
   /** The request passed without functions: remembered at once when the words say so, else after three in a row. */
-  readonly refused: (upstream: string, model: string, error: UpstreamError) => void;
+  readonly refused: (exchange: Asked, error: UpstreamError) => void;
   /** A request with functions passed. */
-  readonly taken: (upstream: string, model: string) => void;
+  readonly taken: (exchange: Asked) => void;
 }
+
+type Asked = Pick<Exchange, 'upstream' | 'model' | 'client'>;
 
 /** Words of upstreams whose model takes no tools at all (`wire.md` section 7). */
 const phrases = [
@@ -33,23 +34,22 @@ const guessesNeeded = 3;
 
 /** Keeps at most a thousand models in memory: their names are the client's to choose. */
 export function createRefusedTools(): RefusedTools {
-  const without = new LRUCache<string, true>({ max: 1_000 });
   const suspected = new LRUCache<string, number>({ max: 1_000 });
-  const keyOf = (upstream: string, model: string) => JSON.stringify([upstream, model]);
+  const keyOf = ({ upstream, model }: Asked) => JSON.stringify([upstream.name, model]);
   return {
-    takesTools: (upstream, model) => !without.has(keyOf(upstream, model)),
     mayBeRefusal: (error): error is UpstreamError =>
       error instanceof UpstreamError && [400, 404, 422].includes(error.statusCode),
-    refused(upstream, model, { body }) {
-      const key = keyOf(upstream, model);
+    refused(exchange, { body }) {
+      const key = keyOf(exchange);
       const words = JSON.stringify(body).toLowerCase();
       const saysSo = phrases.some((phrase) => words.includes(phrase));
       const times = (suspected.get(key) ?? 0) + 1;
       suspected.set(key, times);
       if (saysSo || times >= guessesNeeded) {
-        without.set(key, true, { ttl: saysSo ? remembered.saysSo : remembered.guessed });
+        const { capabilities } = exchange.upstream;
+        capabilities.learn(exchange.client, 'none', saysSo ? remembered.saysSo : remembered.guessed);
       }
     },
-    taken: (upstream, model) => void suspected.delete(keyOf(upstream, model)),
+    taken: (exchange) => void suspected.delete(keyOf(exchange)),
   };
 }

@@ -2,30 +2,14 @@
 import { Readable } from 'node:stream';
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { EgressLimits, Send } from '../egress/egress.ts';
-import type { Chunk } from '../openai/chat.ts';
-import { requestText, type ChatRequest } from '../openai/request.ts';
 import { createScrubber } from '../telemetry/secrets.ts';
-import { readChunks, sizes } from './chunks.ts';
-import {
-  knownStatus,
-  readFailure,
-  readStart,
-  refusedAnswer,
-  translateFailure,
-  type Speaker,
-} from './failure.ts';
-import { askHeaders, forwardHeaders, passedHeaders, shownHeaders, type InboundHeaders } from './headers.ts';
-import { askAgain, overDeadSocket } from './retry.ts';
-
-/** On whose behalf an upstream is asked. */
-export interface AskContext {
-  /** Headers of the client's request; what may go on is chosen here (Q7, H3). */
-  readonly headers: InboundHeaders;
-  /** The caller's own `Authorization`; the upstream's own key wins. */
-  readonly authorization: string | null;
-  /** Gets the headers that the client may see, at each successful answer (F6). */
-  readonly onAnswer: (headers: Record<string, string>) => void;
-}
+import { createAsk, type Ask, type AskContext, type Connection } from './ask.ts';
+import { createCapabilities, type KnownCapabilities } from './capabilities.ts';
+import { maxJsonBytes } from './chunks.ts';
+import { knownStatus, readStart, refusedAnswer, translateFailure, type Speaker } from './failure.ts';
+import { forwardHeaders, passedHeaders } from './headers.ts';
+import { matchesModel } from './model-pattern.ts';
+import { overDeadSocket } from './retry.ts';
 
 /** A request that is passed through unread. */
 interface ForwardRequest {
@@ -47,11 +31,10 @@ export interface Upstream {
   readonly name: string;
   readonly url: string;
   readonly hasKey: boolean;
-  /**
-   * The door to the model for one run. Each call of the function is a step: it posts the request and yields the
-   * answer's chunks. They throw a `GatewayError`, an `UpstreamError`, or the signal's reason.
-   */
-  readonly ask: (context: AskContext) => (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+  /** What it can do with a request (`wire.md` C1). */
+  readonly capabilities: KnownCapabilities;
+  /** The door to the model for one run. Each call of the function is a step. */
+  readonly ask: (context: AskContext) => Ask;
   /**
    * Passes a request through; the answer's status is the upstream's, a retry is the client's (H4). Throws a `GatewayError` for what must not pass: redirects, our own key refused (F4), failures.
    */
@@ -104,21 +87,6 @@ export function createUpstreams(
   };
 }
 
-/** Whether a model's name fits a pattern in which `*` stands for any text. Linear in the name for each star. */
-export function matchesModel(pattern: string, model: string): boolean {
-  const [head = '', ...rest] = pattern.split('*');
-  const tail = rest.pop();
-  if (tail === undefined) return pattern === model;
-  if (!model.startsWith(head)) return false;
-  let at = head.length;
-  for (const part of rest) {
-    const found = model.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return model.length - at >= tail.length && model.endsWith(tail);
-}
-
 /** The path with the query of the upstream's own URL (Azure's `api-version`) behind the request's. */
 function joinQuery(path: string, search: string): string {
   return path.includes('?') ? path + search.replace('?', '&') : path + search;
@@ -137,37 +105,18 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     maxBytes: Infinity,
   });
 
-  function ask(context: AskContext) {
-    const speaker: Speaker = { name, credential: { key, authorization: context.authorization }, scrub };
-    const headers = askHeaders(context.headers, speaker.credential);
-    const limits = limitsOf(Infinity, patience.askIdle);
-    let steps = 0;
-
-    return async function* (
-      request: ChatRequest,
-      signal: AbortSignal,
-    ): AsyncGenerator<Chunk, void, undefined> {
-      steps += 1;
-      const firstStep = steps === 1;
-      const body = requestText(request);
-      const post = async () => {
-        const path = `${base}/chat/completions${url.search}`;
-        const step = { method: 'POST', origin: url.origin, path, headers, body, limits };
-        const answer = await overDeadSocket(() => send(step, signal));
-        if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
-        return answer;
-      };
-      try {
-        const answer = await askAgain(post, firstStep, signal);
-        context.onAnswer(shownHeaders(answer.headers, speaker.credential));
-        yield* readChunks(answer, speaker);
-      } catch (error) {
-        throw signal.aborted
-          ? signal.reason
-          : translateFailure(name, error, seconds(patience.askIdle), sizes.json);
-      }
-    };
-  }
+  const connection: Connection = {
+    name,
+    key,
+    scrub,
+    capabilities: createCapabilities(config),
+    post(below, headers, body, signal) {
+      const path = `${base}${below}${url.search}`;
+      const limits = limitsOf(Infinity, patience.askIdle);
+      return send({ method: 'POST', origin: url.origin, path, headers, body, limits }, signal);
+    },
+    translate: (error) => translateFailure(name, error, seconds(patience.askIdle), maxJsonBytes),
+  };
 
   async function forward(
     request: ForwardRequest,
@@ -205,5 +154,12 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     }
   }
 
-  return { name, url: config.url, hasKey: key !== undefined, ask, forward };
+  return {
+    name,
+    url: config.url,
+    hasKey: key !== undefined,
+    capabilities: connection.capabilities,
+    ask: (context) => createAsk(connection, context),
+    forward,
+  };
 }

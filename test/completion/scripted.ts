@@ -87,6 +87,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         callsUntil: new AbortController().signal,
         clientTools: new Set(),
         lastText: 'hi',
+        formatLast: () => false,
         includeUsage: true,
         trace: 'none',
         onStep: () => undefined,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { createApp, type App } from '../../src/app.ts';
-import type { Config, PluginSettings } from '../../src/config/schema.ts';
+import type { Config, PluginSettings, UpstreamConfig } from '../../src/config/schema.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { assertCleanStream, assertFailedStream } from './clean-answer.ts';
 import {
@@ -76,6 +76,8 @@ export interface GatewayOptions {
   /** By plugin name, over the defaults. Every plugin may reach the API. */
   readonly settings?: (api: LoopbackPlugin) => Record<string, Partial<PluginSettings>>;
   readonly config?: Partial<Config>;
+  /** The configured upstreams, made from the one that plays the script; that one alone when absent. */
+  readonly upstreams?: (scripted: UpstreamConfig) => readonly UpstreamConfig[];
   /** The upstream key of the configuration; `null`: the caller's own is sent on. */
   readonly upstreamKey?: string | null;
   /** Leave out the checks of {@link checkWire}: the test sends what an upstream would refuse. */
@@ -107,9 +109,10 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     settings[name] = pluginSettings(overrides);
   }
   const key = options.upstreamKey === undefined ? 'sk-of-the-gateway' : options.upstreamKey;
+  const scripted = { name: 'loopback', url: upstream.url, ...(key === null ? {} : { key }), models: ['*'] };
   const app = await createApp(
     testConfig({
-      upstreams: [{ name: 'loopback', url: upstream.url, ...(key === null ? {} : { key }), models: ['*'] }],
+      upstreams: options.upstreams?.(scripted) ?? [scripted],
       plugins: { folder, install: [], settings },
       egress: { allow: [api.host] },
       ...options.config,

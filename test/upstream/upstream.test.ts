@@ -4,12 +4,9 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerRespo
 import { test, type TestContext } from 'node:test';
 import type { Chunk } from '../../src/openai/chat.ts';
 import { parseRequest } from '../../src/openai/request.ts';
-import {
-  createUpstreams,
-  matchesModel,
-  type AskContext,
-  type Upstream,
-} from '../../src/upstream/upstream.ts';
+import { createUpstreams, type Upstream } from '../../src/upstream/upstream.ts';
+import type { AskContext } from '../../src/upstream/ask.ts';
+import { matchesModel } from '../../src/upstream/model-pattern.ts';
 import { never, readText, startEgress, startPeer, startRawPeer, until, type Peer } from '../egress/peers.ts';
 
 const patience = { connect: 3_000, askIdle: 100, forwardFirstByte: 100, forwardIdle: 100 };

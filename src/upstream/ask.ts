@@ -1,0 +1,96 @@
+// The door to the model: each step of a run is posted in the dialect that the upstream takes, and read as chunks.
+import type { EgressAnswer } from '../egress/egress.ts';
+import { UpstreamError } from '../errors.ts';
+import type { Capabilities } from '../openai/capabilities.ts';
+import type { Chunk } from '../openai/chat.ts';
+import type { ChatRequest } from '../openai/request.ts';
+import { hasResponsesForm } from '../openai/responses-request.ts';
+import type { KnownCapabilities } from './capabilities.ts';
+import { readChunks } from './chunks.ts';
+import { chatDialect, createResponsesDialect, pointsToResponses } from './dialect.ts';
+import { readFailure, type Speaker } from './failure.ts';
+import { fitRequest } from './fit-request.ts';
+import { askHeaders, shownHeaders, type InboundHeaders } from './headers.ts';
+import { askAgain, overDeadSocket } from './retry.ts';
+
+/** On whose behalf an upstream is asked. */
+export interface AskContext {
+  /** Headers of the client's request; what may go on is chosen here (Q7, H3). */
+  readonly headers: InboundHeaders;
+  /** The caller's own `Authorization`; the upstream's own key wins. */
+  readonly authorization: string | null;
+  /** Gets the headers that the client may see, at each successful answer (F6). */
+  readonly onAnswer: (headers: Record<string, string>) => void;
+}
+
+/** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason. */
+export type Ask = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+
+/** One upstream, as a run reaches it. */
+export interface Connection {
+  readonly name: string;
+  readonly key: string | undefined;
+  readonly scrub: Speaker['scrub'];
+  readonly capabilities: KnownCapabilities;
+  /** Posts JSON to a path behind the base URL. */
+  readonly post: (
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    signal: AbortSignal,
+  ) => Promise<EgressAnswer>;
+  /** The error of the table for whatever a step has thrown. */
+  readonly translate: (error: unknown) => unknown;
+}
+
+/** How long a model is asked on `/v1/responses` because it once said so, in milliseconds (C2). */
+const lessonTime = 3_600_000;
+
+/** Makes the door for one run. Which dialect it speaks is settled by its first step. */
+export function createAsk(connection: Connection, context: AskContext): Ask {
+  const { name, key, scrub } = connection;
+  const speaker: Speaker = { name, credential: { key, authorization: context.authorization }, scrub };
+  const headers = askHeaders(context.headers, speaker.credential);
+  const responses = createResponsesDialect();
+  let dialect = chatDialect;
+  let capabilities: Capabilities | null = null;
+
+  async function post(request: ChatRequest, signal: AbortSignal): Promise<EgressAnswer> {
+    const { path, body } = dialect;
+    const text = body(request);
+    const answer = await overDeadSocket(() => connection.post(path, headers, text, signal));
+    if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
+    return answer;
+  }
+
+  /** C2: a first step whose refusal points to `/v1/responses` goes there at once, if it can and the upstream has it. */
+  async function postFirst(request: ChatRequest, signal: AbortSignal): Promise<EgressAnswer> {
+    try {
+      return await post(request, signal);
+    } catch (refusal) {
+      if (dialect === responses || !pointsToResponses(refusal) || !hasResponsesForm(request)) throw refusal;
+      dialect = responses;
+      const answer = await post(request, signal).catch((error: unknown) => {
+        throw error instanceof UpstreamError && error.statusCode === 404 ? refusal : error;
+      });
+      connection.capabilities.learn(request, 'responses', lessonTime);
+      return answer;
+    }
+  }
+
+  return async function* (request, signal) {
+    const firstStep = capabilities === null;
+    capabilities ??= connection.capabilities.of(request);
+    const withTools = request.members.has('tools');
+    if (firstStep && withTools && capabilities.tools === 'responses') dialect = responses;
+    const fitted = fitRequest(request, capabilities);
+    try {
+      const attempt = () => (firstStep ? postFirst : post)(fitted, signal);
+      const answer = await askAgain(attempt, firstStep, signal);
+      context.onAnswer(shownHeaders(answer.headers, speaker.credential));
+      yield* readChunks(answer, speaker, dialect.reader());
+    } catch (error) {
+      throw signal.aborted ? signal.reason : connection.translate(error);
+    }
+  };
+}

@@ -1,0 +1,105 @@
+// What each upstream can do with each model: the operator's word, what refusals taught, and a table (`wire.md` C1).
+import { LRUCache } from 'lru-cache';
+import type { CapabilityEntry, UpstreamConfig, UpstreamKind } from '../config/schema.ts';
+import { defaultCapabilities, type Capabilities } from '../openai/capabilities.ts';
+import { readMember, type ChatRequest } from '../openai/request.ts';
+import { hasResponsesForm } from '../openai/responses-request.ts';
+import { matchesModel } from './model-pattern.ts';
+
+/** What is known of one upstream. */
+export interface KnownCapabilities {
+  /**
+   * What holds for this request, as the client sent it. `tools: responses` is promised only when all of the request
+   * can be said there; else it is `none` (C4).
+   */
+  readonly of: (request: ChatRequest) => Capabilities;
+  /** Remembers for some milliseconds what a refusal has taught of the request's model (C2, C3). */
+  readonly learn: (request: ChatRequest, tools: 'responses' | 'none', milliseconds: number) => void;
+}
+
+interface Row extends Partial<Capabilities> {
+  readonly kind: UpstreamKind;
+  readonly models?: readonly string[];
+}
+
+/** Hosts, with the port where one stands, by which an upstream's kind is known. */
+const kinds: readonly (readonly [kind: UpstreamKind, hosts: readonly string[]])[] = [
+  ['openai', ['api.openai.com', '*.api.openai.com']],
+  ['azure', ['*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com']],
+  ['gemini', ['generativelanguage.googleapis.com', '*aiplatform.googleapis.com']],
+  ['groq', ['api.groq.com']],
+  ['mistral', ['api.mistral.ai', 'codestral.mistral.ai']],
+  ['deepseek', ['api.deepseek.com']],
+  ['moonshot', ['api.moonshot.ai', 'api.moonshot.cn']],
+  ['openrouter', ['openrouter.ai']],
+  ['ollama', ['*:11434', 'ollama.com']],
+  ['lmstudio', ['*:1234']],
+];
+
+/** `wire.md` section 7. */
+const table: readonly Row[] = [
+  { kind: 'openai', models: ['gpt-5.4*', 'gpt-5.5*', 'gpt-5.6*'], tools: 'responses' },
+  { kind: 'openai', models: ['gpt-5-chat-latest'], tools: 'none' },
+  { kind: 'groq', jsonWithTools: 'deferred' },
+  { kind: 'gemini', jsonWithTools: 'deferred' },
+  { kind: 'vllm', jsonWithTools: 'deferred' },
+  { kind: 'deepseek', models: ['deepseek-reasoner*'], toolChoice: 'auto' },
+  { kind: 'moonshot', toolChoice: 'auto' },
+  { kind: 'ollama', toolChoice: 'ignored' },
+  { kind: 'lmstudio', toolChoice: 'strings' },
+  { kind: 'mistral', toolCallIds: 'alphanumeric9' },
+];
+
+/** Models with something learned: their names are the client's to choose. */
+const maxLearned = 1_000;
+
+/** Gathers what is known of one configured upstream. */
+export function createCapabilities({ kind, url, capabilities = [] }: UpstreamConfig): KnownCapabilities {
+  const rows = table.filter((row) => row.kind === (kind ?? kindOf(url)));
+  const learned = new LRUCache<string, 'responses' | 'none'>({ max: maxLearned });
+  return {
+    of(request) {
+      const name = modelOf(request);
+      const operator = firstOf(capabilities, name);
+      const lesson = learned.get(name);
+      const known = {
+        ...defaultCapabilities,
+        ...firstOf(rows, name),
+        ...(lesson && { tools: lesson }),
+        ...operator,
+      };
+      if (known.tools !== 'responses') return known;
+      // Without reasoning these models take tools in chat; the operator's word needs no exception.
+      if (!operator.tools && readMember(request, 'reasoning_effort') === 'none')
+        return { ...known, tools: 'chat' };
+      return hasResponsesForm(request) ? known : { ...known, tools: 'none' };
+    },
+    learn: (request, tools, ttl) => void learned.set(modelOf(request), tools, { ttl }),
+  };
+}
+
+function modelOf(request: ChatRequest): string {
+  const model = readMember(request, 'model');
+  return typeof model === 'string' ? model : '';
+}
+
+function kindOf(url: string): UpstreamKind | undefined {
+  const { host } = new URL(url);
+  return kinds.find(([, hosts]) => hosts.some((pattern) => matchesModel(pattern, host)))?.[0];
+}
+
+/** Of the entries that match a model, the first that speaks of a capability decides it. */
+function firstOf(
+  entries: readonly (Row | CapabilityEntry)[],
+  model: string,
+): { -readonly [Name in keyof Capabilities]?: Capabilities[Name] } {
+  const said = entries
+    .filter(({ models = ['*'] }) => models.some((pattern) => matchesModel(pattern, model)))
+    .map(({ tools, toolChoice, jsonWithTools, toolCallIds }) => ({
+      ...(tools && { tools }),
+      ...(toolChoice && { toolChoice }),
+      ...(jsonWithTools && { jsonWithTools }),
+      ...(toolCallIds && { toolCallIds }),
+    }));
+  return Object.assign({}, ...said.toReversed());
+}

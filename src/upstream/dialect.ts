@@ -1,0 +1,41 @@
+// The two ways in which an upstream is asked for a chat answer: chat completions, or `/v1/responses` (`wire.md` C4).
+import { UpstreamError } from '../errors.ts';
+import { createChatReader, type AnswerReader } from '../openai/answer-reader.ts';
+import type { JsonObject } from '../openai/chat.ts';
+import { requestText, type ChatRequest } from '../openai/request.ts';
+import { createResponsesReader } from '../openai/responses-events.ts';
+import { toResponsesRequest } from '../openai/responses-request.ts';
+
+/** How one run talks to its upstream. */
+export interface Dialect {
+  /** Behind the upstream's base URL. */
+  readonly path: string;
+  readonly body: (request: ChatRequest) => string;
+  /** Makes the reader of one answer. */
+  readonly reader: () => AnswerReader;
+}
+
+export const chatDialect: Dialect = {
+  path: '/chat/completions',
+  body: requestText,
+  reader: createChatReader,
+};
+
+/** For one run: the output items of each step go back verbatim with the next, the encrypted reasoning among them. */
+export function createResponsesDialect(): Dialect {
+  const itemsByCall = new Map<string, readonly JsonObject[]>();
+  return {
+    path: '/responses',
+    body: (request) => toResponsesRequest(request, (callId) => itemsByCall.get(callId)),
+    reader: () =>
+      createResponsesReader((items) => {
+        for (const { call_id: id } of items) if (typeof id === 'string') itemsByCall.set(id, items);
+      }),
+  };
+}
+
+/** C2: a refusal whose words send the request to `/v1/responses`. */
+export function pointsToResponses(error: unknown): boolean {
+  const refused = error instanceof UpstreamError && [400, 404, 422].includes(error.statusCode);
+  return refused && JSON.stringify(error.body).includes('v1/responses');
+}

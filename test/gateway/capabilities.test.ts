@@ -1,0 +1,92 @@
+// Upstreams that cannot do everything, as clients and upstreams see them through the gateway (`wire.md` section 7).
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { CapabilityEntry } from '../../src/config/schema.ts';
+import type { JsonObject } from '../../src/openai/chat.ts';
+import { ask, modes, textOf } from './ask.ts';
+import { says } from './dialects.ts';
+import { startGateway, toolNames } from './gateway.ts';
+import type { Script } from './loopback-upstream.ts';
+import type { Scope } from './loopback-server.ts';
+
+const lookUp = { id: 'call_12345678901', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
+const response_format = {
+  type: 'json_schema' as const,
+  json_schema: { name: 'weather', schema: { type: 'object', properties: {} } },
+};
+
+function start(t: Scope, script: Script, capabilities: Partial<CapabilityEntry>, budget?: { steps: number }) {
+  return startGateway(t, {
+    script,
+    upstreams: (scripted) => [{ ...scripted, capabilities: [{ models: ['*'], ...capabilities }] }],
+    ...(budget && {
+      config: { budget: { calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000, ...budget } },
+    }),
+  });
+}
+
+for (const mode of modes) {
+  test(`C1 ${mode}: a model without tools gets none, from the first request on`, async (t) => {
+    const gateway = await start(t, [says({ text: 'Plain.' })], { tools: 'none' });
+    assert.equal(textOf(await ask(gateway, mode)), 'Plain.');
+    assert.deepEqual(toolNames(gateway.upstream.chats[0]?.json ?? {}), []);
+  });
+
+  test(`M13 ${mode}: a deferred format comes with the last step alone, and only that step is shown`, async (t) => {
+    const gateway = await start(
+      t,
+      [says({ calls: [lookUp] }), says({ text: 'Sunny.' }), says({ text: '{"sky":"sunny"}' })],
+      { jsonWithTools: 'deferred' },
+    );
+    assert.equal(textOf(await ask(gateway, mode, { response_format })), '{"sky":"sunny"}');
+    const shapes = gateway.upstream.chats.map(({ json }) => [
+      toolNames(json).length > 0,
+      'response_format' in json,
+    ]);
+    assert.deepEqual(shapes, [
+      [true, false],
+      [true, false],
+      [false, true],
+    ]);
+    assert.deepEqual(
+      gateway.upstream.chats[2]?.json['messages'],
+      gateway.upstream.chats[1]?.json['messages'],
+    );
+  });
+
+  test(`M12 ${mode}: where tool_choice has no effect, the closing step offers nothing`, async (t) => {
+    const script = [says({ calls: [lookUp] }), says({ text: 'Enough.' })];
+    const gateway = await start(t, script, { toolChoice: 'ignored' }, { steps: 2 });
+    assert.equal(textOf(await ask(gateway, mode)), 'Enough.');
+    const closing = gateway.upstream.chats[1]?.json ?? {};
+    for (const member of ['tools', 'tool_choice', 'parallel_tool_calls'])
+      assert.ok(!(member in closing), member);
+  });
+}
+
+test('Q6: an upstream that wants nine alphanumerics gets them, in the replayed history too', async (t) => {
+  const gateway = await start(t, [says({ calls: [lookUp] }), says({ text: 'Sunny.' })], {
+    toolCallIds: 'alphanumeric9',
+  });
+  await ask(gateway, 'json', {
+    messages: [
+      { role: 'user', content: 'x' },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [
+          { id: 'call_of_another_model', type: 'function', function: { name: 'f', arguments: '{}' } },
+        ],
+      },
+      { role: 'tool', tool_call_id: 'call_of_another_model', content: 'ok' },
+      { role: 'user', content: 'y' },
+    ],
+  });
+  const messages = gateway.upstream.chats[1]?.json['messages'] as JsonObject[];
+  const ids = messages.flatMap((message) => [
+    ...((message['tool_calls'] ?? []) as JsonObject[]).map(({ id }) => id),
+    ...(message['tool_call_id'] === undefined ? [] : [message['tool_call_id']]),
+  ]);
+  assert.equal(ids.length, 4);
+  for (const id of ids) assert.match(String(id), /^[A-Za-z0-9]{9}$/);
+});
