@@ -41,7 +41,8 @@ export async function writePlugins(scope: Scope, plugins: readonly TestPlugin[])
   return folder;
 }
 
-function manifestOf(plugin: TestPlugin): JsonObject {
+/** The manifest of a plugin. */
+export function manifestOf(plugin: TestPlugin): JsonObject {
   return {
     schema_version: 'v1',
     name_for_human: plugin.name,
