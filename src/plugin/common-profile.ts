@@ -1,6 +1,7 @@
 // What every model's API accepts as a function (`openapi.md` S7, S9): the last check before one is offered.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { entriesOf, isObject, member, pointerTo } from '../openapi/value.ts';
+import { plainKeywords } from './model-schema.ts';
 
 /** Keywords of the profile; one of them too many and an upstream refuses the whole request. */
 const keywords = new Set([
@@ -12,21 +13,7 @@ const keywords = new Set([
   'items',
   'anyOf',
   'additionalProperties',
-  'default',
-  'format',
-  'pattern',
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'minProperties',
-  'maxProperties',
+  ...plainKeywords,
 ]);
 
 /** A function as it will be sent. */

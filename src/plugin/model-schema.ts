@@ -6,7 +6,7 @@ import { entriesOf, isObject, member, setMember, textMember } from '../openapi/v
 import { cleanText } from './model-text.ts';
 
 /** Keywords that every profile takes as they are. */
-const plain = [
+export const plainKeywords = [
   'default',
   'format',
   'pattern',
@@ -68,7 +68,7 @@ export function showSchema(schema: Schema, options: ShowOptions = {}): JsonObjec
   const showing: Showing = { schema: merged, shown: {}, words: [], onConflict, nullable: false };
   const types = showType(showing);
   showValues(showing);
-  for (const keyword of plain) {
+  for (const keyword of plainKeywords) {
     const value = member(merged, keyword);
     if (value !== undefined && value !== null) showing.shown[keyword] = value;
   }

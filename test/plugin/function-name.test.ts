@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { readDocument } from '../../src/openapi/document.ts';
 import { nameFunctions, type NamedOperation } from '../../src/plugin/function-name.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
+import { localContext } from './made-function.ts';
 
 const legal = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 
@@ -14,14 +15,7 @@ function entries(plugin: string, ids: (string | undefined)[], prefix = '/p'): Na
   );
   const { document } = readDocument(JSON.stringify({ openapi: '3.0.0', paths }), 'x');
   assert.ok(document);
-  const context = {
-    documentUrl: null,
-    manifestUrl: null,
-    domain: null,
-    server: null,
-    operations: { include: [], exclude: [] },
-  };
-  return readOperations(document, context).operations.map((operation) => ({ plugin, operation }));
+  return readOperations(document, localContext).operations.map((operation) => ({ plugin, operation }));
 }
 
 const names = (plugin: string, ...ids: (string | undefined)[]): string[] =>
@@ -80,14 +74,10 @@ test('two path keys of one path are two operations', () => {
   };
   const { document } = readDocument(JSON.stringify({ openapi: '3.0.0', paths }), 'x');
   assert.ok(document);
-  const context = {
-    documentUrl: null,
-    manifestUrl: null,
-    domain: null,
-    server: null,
-    operations: { include: [], exclude: [] },
-  };
-  const list = readOperations(document, context).operations.map((operation) => ({ plugin: 'p', operation }));
+  const list = readOperations(document, localContext).operations.map((operation) => ({
+    plugin: 'p',
+    operation,
+  }));
   assert.equal(new Set(nameFunctions(list)).size, 3);
 });
 

@@ -8,14 +8,7 @@ import { member } from '../../src/openapi/value.ts';
 import { makeFunction, type FunctionOptions, type PluginFunction } from '../../src/plugin/function.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
 import { needsShared, sharedFolder } from '../shared-data.ts';
-
-const context = {
-  documentUrl: null,
-  manifestUrl: null,
-  domain: null,
-  server: null,
-  operations: { include: [], exclude: [] },
-};
+import { localContext } from './made-function.ts';
 
 interface Options {
   readonly params?: Record<string, Json>;
@@ -31,7 +24,7 @@ function optionsOf({ params = {}, headers = [] }: Options): FunctionOptions {
 function make(operation: unknown, options: Options = {}) {
   const paths = { [options.path ?? '/a']: { post: operation } };
   const { document } = readDocument(JSON.stringify({ openapi: '3.1.0', ...options.root, paths }), 'x');
-  const [found] = document ? readOperations(document, context).operations : [];
+  const [found] = document ? readOperations(document, localContext).operations : [];
   assert.ok(found);
   return makeFunction('p__f', 'p', found, optionsOf(options));
 }
@@ -558,7 +551,7 @@ test('D8: a property __proto__ is an argument like others', () => {
 function functionsOf(file: string, params: Record<string, Json> = {}): Map<string, PluginFunction> {
   const { document } = readDocument(readFileSync(`${sharedFolder()}/corpus/lineage/${file}`, 'utf8'), file);
   assert.ok(document);
-  const { operations } = readOperations(document, context);
+  const { operations } = readOperations(document, localContext);
   return new Map(
     operations.map((operation) => {
       const result = makeFunction(`p__${operation.id}`, 'p', operation, optionsOf({ params })).function;

@@ -3,8 +3,24 @@ import type { Json } from '../../src/openai/chat.ts';
 import { isJsonObject } from '../../src/openai/exact-json.ts';
 import { noCredential } from '../../src/plugin/credential.ts';
 import type { Argument, PluginFunction } from '../../src/plugin/function.ts';
-import type { Body, Operation, Parameter, ParameterPlace, Schema } from '../../src/plugin/operation.ts';
+import type {
+  Body,
+  Operation,
+  OperationContext,
+  Parameter,
+  ParameterPlace,
+  Schema,
+} from '../../src/plugin/operation.ts';
 import { buildRequest, type PluginRequest, type RequestContext } from '../../src/plugin/request.ts';
+
+/** Where a local document's operations are read: no URL, no manifest, all operations. */
+export const localContext: OperationContext = {
+  documentUrl: null,
+  manifestUrl: null,
+  domain: null,
+  server: null,
+  operations: { include: [], exclude: [] },
+};
 
 /** A parameter with the defaults of its place. */
 export function parameter(name: string, place: ParameterPlace, more: Partial<Parameter> = {}): Parameter {

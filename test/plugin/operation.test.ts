@@ -3,20 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readDocument } from '../../src/openapi/document.ts';
 import { readOperations, type Operation, type OperationContext } from '../../src/plugin/operation.ts';
-
-const local: OperationContext = {
-  documentUrl: null,
-  manifestUrl: null,
-  domain: null,
-  server: null,
-  operations: { include: [], exclude: [] },
-};
+import { localContext } from './made-function.ts';
 
 function read(paths: unknown, rest: Record<string, unknown> = {}, context: Partial<OperationContext> = {}) {
   const root = { openapi: '3.1.0', servers: [{ url: 'https://api.example/v1/' }], ...rest, paths };
   const { document } = readDocument(JSON.stringify(root, null, 1), 'openapi.json');
   assert.ok(document);
-  const { operations, diagnostics } = readOperations(document, { ...local, ...context });
+  const { operations, diagnostics } = readOperations(document, { ...localContext, ...context });
   return { operations, diagnostics, codes: diagnostics.map((finding) => finding.code) };
 }
 
@@ -553,7 +546,7 @@ test('case 9: Swagger 2.0 gives the same operations as its 3.x form', () => {
   const [before, after] = [swagger, modern].map((root) => {
     const { document } = readDocument(JSON.stringify(root), 'x');
     assert.ok(document);
-    return readOperations(document, local).operations;
+    return readOperations(document, localContext).operations;
   });
   assert.deepEqual(before, after);
   assert.equal(before?.[0]?.server, 'https://api.example/v1');
@@ -582,6 +575,6 @@ test('case 56: reading twice gives equal operations and leaves the document as i
   });
   const { document } = readDocument(text, 'x');
   assert.ok(document);
-  assert.deepEqual(readOperations(document, local), readOperations(document, local));
+  assert.deepEqual(readOperations(document, localContext), readOperations(document, localContext));
   assert.equal(JSON.stringify(document.root), text);
 });

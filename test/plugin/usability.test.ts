@@ -6,20 +6,13 @@ import { readDocument } from '../../src/openapi/document.ts';
 import { makeFunction, type PluginFunction } from '../../src/plugin/function.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
 import { rateUsability } from '../../src/plugin/usability.ts';
-
-const context = {
-  documentUrl: null,
-  manifestUrl: null,
-  domain: null,
-  server: null,
-  operations: { include: [], exclude: [] },
-};
+import { localContext } from './made-function.ts';
 
 function functionsOf(paths: JsonObject): PluginFunction[] {
   const { document } = readDocument(JSON.stringify({ openapi: '3.1.0', paths }), 'x');
   assert.ok(document);
   const options = { params: new Map(), hiddenHeaders: new Set<string>() };
-  return readOperations(document, context).operations.flatMap(
+  return readOperations(document, localContext).operations.flatMap(
     (operation) => makeFunction(`p__${operation.id}`, 'p', operation, options).function ?? [],
   );
 }
