@@ -92,6 +92,8 @@ export interface TestGateway {
   readonly api: LoopbackPlugin;
   /** The answers that the client got, in bytes. */
   readonly wire: readonly WireAnswer[];
+  /** For other clients: a `fetch` whose answers are recorded and checked. */
+  readonly fetch: typeof fetch;
   /** Sends one request without the client, recorded like the client's. */
   send(path: string, init?: RequestInit): Promise<Response>;
   /** Posts JSON to chat completions without the client. */
@@ -141,7 +143,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     checkWire(wire, plugins);
     for (const chat of upstream.chats) assertValidRequest(chat.json);
   });
-  return { app, origin, client, upstream, api, wire, send, post };
+  return { app, origin, client, upstream, api, wire, fetch: recordedFetch, send, post };
 }
 
 /** Asserts that a closed gateway holds no connection to anybody. */
@@ -168,9 +170,7 @@ function checkWire(wire: readonly WireAnswer[], plugins: readonly TestPlugin[]):
   }
 }
 
-function recordFetch(
-  wire: WireAnswer[],
-): (input: string | URL | Request, init?: RequestInit) => Promise<Response> {
+function recordFetch(wire: WireAnswer[]): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const { promise: ended, resolve } = Promise.withResolvers<string>();
