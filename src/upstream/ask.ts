@@ -3,7 +3,7 @@ import type { EgressAnswer } from '../egress/egress.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import type { Chunk } from '../openai/chat.ts';
-import type { ChatRequest } from '../openai/request.ts';
+import { readElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { readChunks } from './chunks.ts';
@@ -81,7 +81,7 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
   return async function* (request, signal) {
     const firstStep = capabilities === null;
     capabilities ??= connection.capabilities.of(request);
-    const withTools = request.members.has('tools');
+    const withTools = readElements(request, 'tools').length > 0;
     if (firstStep && withTools && capabilities.tools === 'responses') dialect = responses;
     const fitted = fitRequest(request, capabilities);
     try {

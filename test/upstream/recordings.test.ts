@@ -1,4 +1,4 @@
-// Every recorded chat answer of real providers, cut at random bytes, read as chunks.
+// Every recorded answer of real providers, chat and /v1/responses, cut at random bytes, read as chunks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -19,9 +19,9 @@ interface Recording {
   readonly headers: Record<string, string>;
 }
 
-function chatRecordings(): Recording[] {
+function recordingsOf(wanted: string): Recording[] {
   const lines = readFileSync(`${sharedFolder()}/recordings/index.jsonl`, 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line) as Recording).filter(({ endpoint }) => endpoint === 'chat');
+  return lines.map((line) => JSON.parse(line) as Recording).filter(({ endpoint }) => endpoint === wanted);
 }
 
 /** The bytes as they came; of some streams the data of the events alone was recorded, a line each. */
@@ -40,21 +40,28 @@ function* cutAtRandom(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-/** Streams that failed when they were recorded: an error event of Groq's, one that llama.cpp did not send as data. */
+/**
+ * Answers that carry an error, recorded with status 200: an event of Groq's, one that llama.cpp did not send as data,
+ * two bodies whose status was not recorded.
+ */
 const failed = new Map<string, number | string>([
   ['groq/pydantic-ai__chat__test_tool_use_failed_error_streaming_with_text__0__952e74de.res.sse', 502],
   [
     'gpustack/ruby_llm__chat__chat_with_extended_thinking_gpustack_qwen3_streams_thinking_content_when_availab__0__0cc39fcd.res.sse',
     'upstream_truncated',
   ],
+  ['openai/ai__responses__openai-error.1.json', 502],
+  ['openai/ai__responses__reasoning-model-temperature-error.json', 502],
 ]);
 
-test(
-  'every recorded chat answer is read, or fails as it did when it was recorded',
-  needsShared,
-  async (t) => {
-    const recordings = chatRecordings();
-    assert.ok(recordings.length > 400);
+const endpoints = { chat: 468, responses: 133 } as const;
+type Endpoint = keyof typeof endpoints;
+
+for (const [endpoint, count] of Object.entries(endpoints)) {
+  const title = `every recorded answer of ${endpoint} is read, or fails as it did when it was recorded`;
+  test(title, needsShared, async (t) => {
+    const recordings = recordingsOf(endpoint);
+    assert.equal(recordings.length, count);
     let current = recordings[0];
     const peer = await startPeer(t, (_request, response) => {
       if (!current) return;
@@ -63,16 +70,20 @@ test(
       for (const part of cutAtRandom(bodyOf(current))) response.write(part);
       response.end();
     });
-    const configured = { name: 'u', url: peer.origin, models: ['*'] };
+    const capabilities = [{ models: ['*'], tools: endpoint as Endpoint }];
+    const configured = { name: 'u', url: peer.origin, models: ['*'], capabilities };
     const upstream = createUpstreams([configured], startEgress(t).upstream).find('m');
     assert.ok(upstream);
+    const request = parseRequest(
+      '{"model":"m","messages":[],"tools":[{"type":"function","function":{"name":"f"}}]}',
+    );
     for (const recording of recordings) {
       current = recording;
       const door = upstream.ask({ headers: {}, authorization: null, onAnswer: () => undefined });
       const chunks: Chunk[] = [];
       let outcome: number | string = 200;
       try {
-        for await (const chunk of door(parseRequest('{"model":"m"}'), never())) chunks.push(chunk);
+        for await (const chunk of door(request, never())) chunks.push(chunk);
         assert.ok(chunks.some((chunk) => chunk.choices.length > 0));
       } catch (error) {
         if (!(error instanceof UpstreamError) && !isGatewayError(error)) throw error;
@@ -80,5 +91,5 @@ test(
       }
       assert.equal(outcome, failed.get(recording.file) ?? recording.status, recording.file);
     }
-  },
-);
+  });
+}
