@@ -54,6 +54,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   const parked = createParkedParts({ url: config.store.url, log });
   const versions = createPluginVersions({ url: config.store.url, log });
   const { settings } = config.plugins;
+  const since = Date.now();
   const registry = await createRegistry({
     plugins: config.plugins,
     allow: config.egress.allow,
@@ -62,7 +63,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     log,
     versions,
   });
-  const current = keepCurrent({ registry, plugins: config.plugins, versions, log });
+  const current = keepCurrent({ registry, plugins: config.plugins, versions, log, since });
   const upstreams = createUpstreams(config.upstreams, egress.upstream);
   const callPlugin = createPluginCall({
     send: egress.plugin,

@@ -11,6 +11,8 @@ export interface KeepCurrentOptions {
   readonly plugins: Config['plugins'];
   readonly versions: Pick<Versions, 'approvedHashes'>;
   readonly log: Log;
+  /** When the registry began to load, milliseconds since the epoch: what changed since then is loaded again. */
+  readonly since: number;
   readonly times?: KeepCurrentTimes;
 }
 
@@ -43,6 +45,7 @@ export function keepCurrent(options: KeepCurrentOptions): { readonly close: () =
       .filter((entry) => !/^https?:/i.test(entry) && /\.(?:json|ya?ml)$/i.test(entry))
       .map((file) => resolve(file)),
     lookEvery: times.files,
+    since: options.since,
     onChange() {
       log.info('files of plugins have changed');
       void registry.reload('none');

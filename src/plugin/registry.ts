@@ -49,11 +49,17 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
   const converter = createConverter();
   const loader = createLoader({ ...options, versions, convert: converter.convert });
   const made: MadePlugins = new Map();
+  const announced = new Set<string>();
 
   const load = async (refresh: Refresh): Promise<Snapshot> => {
     const started = performance.now();
     const snapshot = await makeSnapshot(await loader.load(refresh), settings, made);
     report(snapshot, options, performance.now() - started);
+    for (const { name, waiting } of snapshot.plugins) {
+      if (waiting === null || announced.has(waiting.hash)) continue;
+      announced.add(waiting.hash);
+      log.warn('a changed plugin waits for approval', { plugin: name, ...waiting });
+    }
     return snapshot;
   };
 

@@ -57,15 +57,12 @@ export async function settleVersion(
   }
   const reasons = before ? reasonsToWait(before, fresh, changes) : [];
   const { name } = fresh.candidate;
-  const hashes = { source, hash: version.hash, approved: approved?.hash };
   if (approved && before && reasons.length > 0) {
-    if (versions.find(source, 'waiting')?.hash !== version.hash)
-      log.warn('a changed plugin waits for approval', { ...hashes, reasons });
     versions.keep('waiting', writeRecord(source, name, version, reasons));
     return { served: withWaiting(before, approved, versions), good: before };
   }
   versions.keep('approved', writeRecord(source, name, version));
-  log.info('a version of a plugin is adopted', hashes);
+  log.info('a version of a plugin is adopted', { source, hash: version.hash, before: approved?.hash });
   return asIs(fresh);
 }
 

@@ -10,6 +10,8 @@ export interface WatchOptions {
   readonly files: readonly string[];
   /** Called when a file is new, changed or gone. */
   readonly onChange: () => void;
+  /** When the files were read that are known already, milliseconds since the epoch; default now. */
+  readonly since?: number;
   /** Milliseconds of quiet after the system's word: an editor writes, renames and removes several files. */
   readonly quiet?: number;
   /** Milliseconds from look to look. Some file systems give no word: network mounts, containers on a desktop. */
@@ -18,7 +20,7 @@ export interface WatchOptions {
 
 /** Watches until it is closed. Keeps no process alive. */
 export function watchFiles(options: WatchOptions): { readonly close: () => void } {
-  const { folders, files, onChange, quiet = 100, lookEvery = 10_000 } = options;
+  const { folders, files, onChange, since = Date.now(), quiet = 100, lookEvery = 10_000 } = options;
   const watched = new Set([...folders, ...files.map((file) => dirname(file))]);
   const watchers = new Map<string, { readonly watcher: FSWatcher; readonly inode: number }>();
   let closed = false;
@@ -62,9 +64,9 @@ export function watchFiles(options: WatchOptions): { readonly close: () => void 
     again = false;
     // Watch first, look then: what happens between is heard.
     await Promise.all(Array.from(watched, follow));
-    const now = await describe(folders, files);
-    const changed = known !== null && now !== known;
-    known = now;
+    const { text, newest } = await describe(folders, files);
+    const changed = known === null ? newest > since : text !== known;
+    known = text;
     looking = false;
     lookIn(again ? quiet : lookEvery);
     if (changed && !closed) onChange();
@@ -80,12 +82,23 @@ export function watchFiles(options: WatchOptions): { readonly close: () => void 
   };
 }
 
-/** Names, sizes, times and inodes of all files that count. */
-async function describe(folders: readonly string[], files: readonly string[]): Promise<string> {
+/** Names, sizes, times and inodes of all files that count, as one text; and when the last of them changed. */
+async function describe(
+  folders: readonly string[],
+  files: readonly string[],
+): Promise<{ text: string; newest: number }> {
   const listed = await Promise.all(folders.map(listFolder));
-  const all = [...listed.flat(), ...files];
-  return (await Promise.all(all.map(describeFile))).join('\n');
+  let text = '';
+  let newest = 0;
+  for (const file of [...listed.flat(), ...files]) {
+    const { mtimeMs, ctimeMs, size, ino } = await stat(file).catch(() => absent);
+    text += `${[file, mtimeMs, ctimeMs, size, ino].join(' ')}\n`;
+    newest = Math.max(newest, ctimeMs);
+  }
+  return { text, newest };
 }
+
+const absent = { mtimeMs: 0, ctimeMs: 0, size: 0, ino: 0 };
 
 async function listFolder(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
@@ -94,10 +107,3 @@ async function listFolder(folder: string): Promise<string[]> {
     .toSorted()
     .map((name) => join(folder, name));
 }
-
-async function describeFile(file: string): Promise<string> {
-  const { mtimeMs, ctimeMs, size, ino } = await stat(file).catch(() => absent);
-  return [file, mtimeMs, ctimeMs, size, ino].join(' ');
-}
-
-const absent = { mtimeMs: 0, ctimeMs: 0, size: 0, ino: 0 };

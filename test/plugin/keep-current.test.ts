@@ -21,7 +21,7 @@ async function keep(t: TestContext, setup: Setup, times: KeepCurrentTimes = {}) 
   const { plugins } = fillDefaults(configSchema, {
     plugins: { folder, install: setup.install ?? [] },
   }) as Config;
-  const current = keepCurrent({ registry, plugins, versions, log: silentLog, times });
+  const current = keepCurrent({ registry, plugins, versions, log: silentLog, since: Date.now(), times });
   t.after(() => current.close());
   const until = async (is: (snapshot: Snapshot) => boolean): Promise<void> => {
     const end = performance.now() + 5_000;
@@ -44,6 +44,17 @@ test('plugins that are dropped in, edited and removed are seen; a broken edit ke
   await until(({ byName }) => byName.get('todo')?.diagnostics[0]?.code === 'stale');
   await unlink(join(folder, 'new.json'));
   await until(({ byName, functions }) => !byName.has('new') && functions.has('todo__changed'));
+});
+
+test('what changed while the plugins were loaded is loaded again', async (t) => {
+  const { registry, folder, current, versions, until } = await keep(t, { files: todo });
+  current.close();
+  const since = Date.now() - 5_000;
+  await write(folder, 'openapi/todo.json', document('meanwhile'));
+  const { plugins } = fillDefaults(configSchema, { plugins: { folder } }) as Config;
+  const again = keepCurrent({ registry, plugins, versions, log: silentLog, since });
+  t.after(() => again.close());
+  await until(({ functions }) => functions.has('todo__meanwhile'));
 });
 
 test('F-G05: while files change all the time, every snapshot is whole', async (t) => {
