@@ -1,7 +1,7 @@
 // Documents in a worker: the same result, bounded in time and memory, holding up nobody.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -126,19 +126,33 @@ test('after closing, documents are refused', async (t) => {
   assert.deepEqual(codes(await convert(job(document('list')))), ['document-limit']);
 });
 
-test('a worker holds up no exit', { timeout: 20_000 }, async () => {
+/** Converts one document in the worker of another process; its standard output. */
+async function convertElsewhere(module: URL): Promise<string> {
   const script = `
-    import { createConverter } from ${JSON.stringify(new URL('../../src/plugin/converter.ts', import.meta.url))};
+    import { createConverter } from ${JSON.stringify(module)};
     const { convert } = createConverter({ smallBytes: 0, idleTime: 60_000 });
     const context = ${JSON.stringify(job('').context)};
     const bytes = Buffer.from(${JSON.stringify(JSON.stringify(document('list')))});
     const { operations } = await convert({ bytes, source: 'x', kind: 'local', context });
     console.log(operations.length);`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 15_000,
-  });
-  assert.equal(stdout, '2\n');
+  const args = ['--input-type=module', '-e', script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 15_000 });
+  return stdout;
+}
+
+test('a worker holds up no exit', { timeout: 20_000 }, async () => {
+  const module = new URL('../../src/plugin/converter.ts', import.meta.url);
+  assert.equal(await convertElsewhere(module), '2\n');
 });
+
+const built = new URL('../../dist/plugin/converter.js', import.meta.url);
+test(
+  'the compiled worker works alike',
+  { timeout: 20_000, skip: !existsSync(built) && 'needs npm run build' },
+  async () => {
+    assert.equal(await convertElsewhere(built), '2\n');
+  },
+);
 
 test('the same bytes in the same context are converted once, until they are forgotten', async () => {
   let count = 0;
