@@ -68,6 +68,7 @@ export function modernise(schema: JsonObject, warn: Warn): JsonObject {
       warn('misplaced', `"${keyword}" cannot be ${describe(value)} in a schema; it is ignored.`);
   }
   moderniseType(schema, warn);
+  moderniseValues(schema, warn);
   moderniseBound(schema, 'exclusiveMinimum', 'minimum');
   moderniseBound(schema, 'exclusiveMaximum', 'maximum');
   return moderniseNull(schema);
@@ -102,6 +103,49 @@ function moderniseType(schema: JsonObject, warn: Warn): void {
 function findMeaning(written: string): { type: string; format?: string } | null {
   const plain = written.trim().toLowerCase();
   return types.has(plain) ? { type: plain } : (meantTypes.get(plain) ?? null);
+}
+
+/**
+ * `enum: [1, 2, dc]` beside `type: string`, as YAML makes it: values that no argument could ever equal are read in the
+ * declared type, where their text means the same.
+ */
+function moderniseValues(schema: JsonObject, warn: Warn): void {
+  const declared = schema['type'];
+  const known = (Array.isArray(declared) ? declared : [declared]).filter((type) => typeof type === 'string');
+  if (known.length === 0) return;
+  const read = (value: Json): Json =>
+    known.some((type) => isOfType(value, type)) ? value : inType(value, known);
+  for (const keyword of ['enum', 'const', 'default']) {
+    const value = schema[keyword];
+    if (value === undefined) continue;
+    const typed = keyword === 'enum' && Array.isArray(value) ? value.map(read) : read(value);
+    if (JSON.stringify(typed) === JSON.stringify(value)) continue;
+    schema[keyword] = typed;
+    warn(
+      'misplaced',
+      `"${keyword}" has values that are not of type ${known.join(' or ')}; they are read as such.`,
+    );
+  }
+}
+
+function isOfType(value: Json, type: string): boolean {
+  if (value === null) return type === 'null';
+  if (Array.isArray(value)) return type === 'array';
+  if (type === 'integer') return Number.isInteger(value);
+  return typeof value === type;
+}
+
+/** A scalar in the first type that its text can be read in; `null` and what fits none stay. */
+function inType(value: Json, types: readonly string[]): Json {
+  if (value === null || typeof value === 'object') return value;
+  for (const type of types) {
+    if (type === 'string') return String(value);
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+    if ((type === 'integer' && Number.isInteger(number)) || (type === 'number' && Number.isFinite(number)))
+      return number;
+    if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
+  }
+  return value;
 }
 
 /** 3.0: `exclusiveMinimum: true` beside `minimum: 5` is 3.1's `exclusiveMinimum: 5`. */

@@ -1,11 +1,12 @@
 // The arguments of a function: parameters and body on one level, by names that models accept (`openapi.md` N10 to N13).
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '../openai/chat.ts';
+import type { Json, JsonObject } from '../openai/chat.ts';
 import { mergeAllOf } from '../openapi/schema-merge.ts';
 import type { Schema } from '../openapi/schema.ts';
 import { entriesOf, isObject, member, setMember } from '../openapi/value.ts';
 import type { Body } from './declared-body.ts';
 import { isReservedHeader } from './header.ts';
+import { undeclaredNames } from './model-schema.ts';
 import { joinTexts } from './model-text.ts';
 import { legalName } from './legal-name.ts';
 import type { Operation, Overrides } from './operation.ts';
@@ -124,7 +125,8 @@ function bodyArguments(
   }
   const needed = member(merged, 'required');
   const required = new Set(Array.isArray(needed) ? needed : []);
-  const list = entriesOf(member(merged, 'properties'))
+  const undeclared = undeclaredNames(merged).map((name): [string, Json] => [name, {}]);
+  const list = [...entriesOf(member(merged, 'properties')), ...undeclared]
     .filter(([name]) => !isOverridden(name))
     .map(([name, schema]): Nameless => {
       const isNeeded = required.has(name);

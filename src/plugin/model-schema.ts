@@ -131,6 +131,8 @@ function showObject(showing: Showing): void {
   }
   const names = Object.keys(properties);
   if (names.length > 0) {
+    names.push(...undeclaredNames(schema));
+    for (const name of names) if (!Object.hasOwn(properties, name)) setMember(properties, name, {});
     shown['properties'] = properties;
     const kept = names.filter((name) => required.has(name));
     if (kept.length > 0) shown['required'] = kept;
@@ -139,6 +141,14 @@ function showObject(showing: Showing): void {
   const further = member(schema, 'additionalProperties') ?? patterns[0]?.[1];
   if (isObject(further)) shown['additionalProperties'] = showSchema(further, { onConflict });
   if (patterns.length > 0) words.push(`names match ${patterns.map(([pattern]) => pattern).join(' or ')}`);
+}
+
+/** Names that an object must have and does not describe: the model has to know of them. */
+export function undeclaredNames(schema: JsonObject): string[] {
+  // with a union, its variants describe them
+  if (['anyOf', 'oneOf'].some((keyword) => member(schema, keyword) !== undefined)) return [];
+  const described = member(schema, 'properties');
+  return namesOf(schema).filter((name) => member(described, name) === undefined);
 }
 
 function showArray(showing: Showing): void {

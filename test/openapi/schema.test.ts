@@ -194,6 +194,17 @@ test('D10: keywords of the wrong type are ignored or mended, each with a warning
   assert.deepEqual(read({ type: 'file' }).schema, { type: 'string', format: 'binary' });
 });
 
+test('D10: values of an enum are read in the declared type, where their text means the same', () => {
+  const { schema, codes } = read({ type: 'string', enum: [1, 'dc', true, null], default: 2 });
+  assert.deepEqual(schema, { type: 'string', enum: ['1', 'dc', 'true', null], default: '2' });
+  assert.deepEqual(codes, ['misplaced', 'misplaced']);
+  assert.deepEqual(read({ type: 'integer', enum: ['1', '2', 'x'] }).schema, {
+    type: 'integer',
+    enum: [1, 2, 'x'],
+  });
+  assert.deepEqual(read({ type: ['number', 'string'], enum: ['1', 2] }).codes, []);
+});
+
 test('case 44: readOnly properties are left out, and not required any more, by whichever part of an allOf', () => {
   const rest = components({
     Base: {

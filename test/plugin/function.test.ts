@@ -265,6 +265,20 @@ test('case 50: properties of an optional body are not forced, but marked', () =>
   });
 });
 
+test('a required name that no property describes can be said all the same', () => {
+  const item = { type: 'object', properties: { uid: { type: 'integer' } }, required: ['uid', 'quantity'] };
+  assert.deepEqual(property(item), {
+    type: 'object',
+    properties: { uid: { type: 'integer' }, quantity: {} },
+    required: ['uid', 'quantity'],
+  });
+  assert.deepEqual(shown(json(item)), {
+    type: 'object',
+    properties: { uid: { type: 'integer' }, quantity: {} },
+    required: ['uid', 'quantity'],
+  });
+});
+
 test('case 46: a union at the root of the body is one argument; the root stays an object', () => {
   const parameters = shown(json({ oneOf: [{ type: 'string' }, { type: 'integer' }] }));
   assert.deepEqual(parameters, {
