@@ -14,6 +14,9 @@ import {
   textMember,
 } from './value.ts';
 
+const multipart = 'multipart/form-data';
+const urlencoded = 'application/x-www-form-urlencoded';
+
 /**
  * D7: Swagger 2.0 in its 3.0 form. Not further: 3.0 is read as it is, and keeps 2.0's rule for the siblings of a
  * reference (F5). The upgrader changes what it is given, so it gets a copy, without shared nodes.
@@ -78,6 +81,7 @@ function prepareSwagger(root: JsonObject): void {
       holder['parameters'] = list.map((parameter) => inlineBodyPart(parameter, shared));
     }
   }
+  for (const holder of holders) if (isObject(holder)) chooseFormType(holder, root);
   const all = [
     ...holders.flatMap((holder) => listMember(holder, 'parameters')),
     ...entriesOf(shared).map(([, one]) => one),
@@ -88,6 +92,16 @@ function prepareSwagger(root: JsonObject): void {
     else if (parameter['collectionFormat'] === 'tsv')
       Object.assign(parameter, { style: 'tabDelimited', explode: false });
   }
+}
+
+/** The upgrader sends every form as multipart unless told otherwise: only files need that. */
+function chooseFormType(holder: JsonObject, root: JsonObject): void {
+  const fields = listMember(holder, 'parameters').filter((one) => member(one, 'in') === 'formData');
+  if (fields.length === 0) return;
+  const consumes = listMember(member(holder, 'consumes') === undefined ? root : holder, 'consumes');
+  const forms = consumes.filter((type) => type === multipart || type === urlencoded);
+  const hasFile = fields.some((one) => member(one, 'type') === 'file');
+  holder['consumes'] = hasFile ? [multipart] : forms.length > 0 ? forms : [urlencoded];
 }
 
 function inlineBodyPart(parameter: Json, shared: Json | undefined): Json {

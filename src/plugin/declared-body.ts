@@ -69,9 +69,25 @@ export function readBody(
     // "Required as its schema says unless explicitly false": absent on 89 of 542 real bodies (N12)
     required: member(declared, 'required') !== false,
     description: textMember(declared, 'description') ?? '',
-    schema: context.schemas.read(member(media, 'schema'), pointerTo(at, 'schema')),
+    schema: inField(
+      kind,
+      context.schemas.read(member(media, 'schema'), pointerTo(at, 'schema')),
+      at,
+      context,
+    ),
     encoding: readEncoding(member(media, 'encoding')),
   };
+}
+
+/** A multipart body consists of fields: where a document describes one text instead, it is that of the field `file`. */
+function inField(kind: BodyKind, schema: Schema, pointer: string, context: BodyContext): Schema {
+  if (kind !== 'multipart' || !isObject(schema) || schema['type'] !== 'string') return schema;
+  context.report.warning(
+    'misplaced',
+    pointer,
+    'A multipart body is an object of fields; the text is sent as "file".',
+  );
+  return { type: 'object', properties: { file: schema }, required: ['file'] };
 }
 
 function chooseMedia(
