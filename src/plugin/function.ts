@@ -145,17 +145,25 @@ function makeDefinition(parts: Parts): Made {
   return { definition, text: JSON.stringify(definition) };
 }
 
+/** A complete definition at a lower level. */
+export function trimDefinition(complete: FunctionDefinition, level: Level): FunctionDefinition {
+  const { name, description, parameters } = complete.function;
+  return {
+    type: 'function',
+    function: {
+      name,
+      description: cutText(description, 240),
+      parameters: trimParameters(parameters, level),
+    },
+  };
+}
+
 /** S6: L1, else L2, else L3, each with an `info`. */
 function fitBudget(parts: Parts, operation: Operation, report: Report): Made {
   const complete = makeDefinition(parts);
   if (!tooLong(complete.text)) return complete;
   for (const level of [2, 3] as const) {
-    const description = cutText(parts.description, 240);
-    const trimmed = makeDefinition({
-      ...parts,
-      description,
-      parameters: trimParameters(parts.parameters, level),
-    });
+    const trimmed = makeDefinition(trimDefinition(complete.definition, level).function);
     if (tooLong(trimmed.text)) continue;
     const message = `The function of ${operation.id} needs more than ${mostTokens} tokens; it is trimmed to level ${level}.`;
     report.info('function-trimmed', operation.pointer, message);
