@@ -20,7 +20,10 @@ export interface SchemaReader {
 }
 
 const mostResolutions = 10_000;
-const mostNodes = 20_000;
+/** What one operation may hold (F7). */
+export const mostSchemaNodes = 20_000;
+/** References inside one another that are inlined, from the first to the last attempt at staying in the budget. */
+const referenceDepths = [64, 3, 1];
 /** A chain of schemas may nest deeper than any document does. */
 const deepest = 64;
 
@@ -58,27 +61,36 @@ interface Place {
   readonly depth: number;
 }
 
-/** A reader for the schemas of one operation of `document`. */
+/** A schema is larger than the budget. */
+class TooLarge extends Error {}
+
+/**
+ * A reader for the schemas of one operation of `document`. A schema that would grow beyond `mostNodes` is read again
+ * with fewer levels of references, so that all its properties are there, if not all that lies below them.
+ */
 export function createSchemaReader(
   document: ApiDocument,
   references: References,
   report: Report,
+  mostNodes: number = mostSchemaNodes,
 ): SchemaReader {
   const strict = document.version === '2.0' || document.version === '3.0';
   /** Names of `readOnly` properties that were left out, by the schema that had them. */
   const omitted = new WeakMap<JsonObject, ReadonlySet<string>>();
   let nodes = 0;
   let resolutions = 0;
+  /** References that may be inlined inside one another in the present attempt. */
+  let depth = Number.POSITIVE_INFINITY;
+  let isLast = false;
 
-  function cut(pointer: string): Schema {
-    const message = `A schema grows beyond ${mostNodes} nodes, ${mostResolutions} references or ${deepest} levels; the rest is any object.`;
-    report.warning('schema-cut', pointer, message);
-    return { type: 'object' };
+  function cut(): Schema {
+    if (!isLast) throw new TooLarge();
+    return {};
   }
 
   function readReference(value: JsonObject, reference: string, place: Place): Schema {
     resolutions += 1;
-    if (resolutions > mostResolutions) return cut(place.pointer);
+    if (resolutions > mostResolutions) return cut();
     const target = references.find(reference);
     if (target.kind !== 'found') {
       const external = target.kind === 'external';
@@ -88,10 +100,11 @@ export function createSchemaReader(
       report.warning(external ? 'ref-external' : 'ref-broken', place.pointer, message);
       return {};
     }
-    if (place.path.includes(target.pointer)) {
+    const isFurther = place.path.length > depth && !isPlain(target.value);
+    if (isFurther || place.path.includes(target.pointer)) {
       return {
         type: 'object',
-        description: `${target.pointer.split('/').at(-1) ?? 'the schema'} again, as above`,
+        description: `${target.pointer.split('/').at(-1) ?? 'the schema'}${isFurther ? '' : ' again, as above'}`,
       };
     }
     const path = [...place.path, target.pointer];
@@ -179,7 +192,7 @@ export function createSchemaReader(
     if (typeof value === 'boolean') return value;
     if (!isObject(value)) return {};
     nodes += 1;
-    if (nodes > mostNodes || place.depth > deepest) return cut(place.pointer);
+    if (nodes > mostNodes || place.depth > deepest) return cut();
     const reference = member(value, '$ref') ?? member(value, '$dynamicRef');
     if (typeof reference === 'string') return readReference(value, reference, place);
     const schema: JsonObject = {};
@@ -193,8 +206,29 @@ export function createSchemaReader(
   }
 
   return {
-    read: (value, pointer) => read(value, { pointer, path: [pointer], depth: 0 }),
+    read(value, pointer) {
+      const before = { nodes, resolutions };
+      for (depth of referenceDepths) {
+        ({ nodes, resolutions } = before);
+        isLast = depth === referenceDepths.at(-1);
+        try {
+          return read(value, { pointer, path: [pointer], depth: 0 });
+        } catch (error) {
+          if (!(error instanceof TooLarge)) throw error;
+          const message = `A schema grows beyond ${mostNodes} nodes, ${mostResolutions} references or ${deepest} levels; what lies deep in it is any object.`;
+          report.warning('schema-cut', pointer, message);
+        }
+      }
+      return {};
+    },
   };
+}
+
+/** Texts, numbers and the like: nothing lies below them. */
+function isPlain(value: Json): boolean {
+  return ['properties', 'items', 'allOf', 'anyOf', 'oneOf', 'additionalProperties'].every(
+    (name) => member(value, name) === undefined,
+  );
 }
 
 function pickText(siblings: JsonObject): JsonObject {

@@ -1,10 +1,10 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
-import { withLines, type ApiDocument } from '../openapi/document.ts';
+import { countOperations, withLines, type ApiDocument } from '../openapi/document.ts';
 import { pathMethods } from '../openapi/path-method.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
-import { createSchemaReader } from '../openapi/schema.ts';
+import { createSchemaReader, mostSchemaNodes } from '../openapi/schema.ts';
 import {
   entriesOf,
   freezeDeep,
@@ -80,6 +80,8 @@ interface Reading {
   readonly filter: FilterDecision;
   readonly schemes: ReadonlyMap<string, SecurityScheme>;
   readonly credentials: ReadonlySet<string>;
+  /** What the schemas of one operation may hold. */
+  readonly nodes: number;
 }
 
 /** One operation before it is read: where it stands. */
@@ -113,6 +115,7 @@ export function readOperations(
     report,
     schemes,
     filter: createFilter(context.operations),
+    nodes: nodesPerOperation(document.root),
     credentials: new Set(credentials.map((scheme) => parameterKey(scheme.in, scheme.parameter))),
   };
   const operations: Operation[] = [];
@@ -130,6 +133,17 @@ export function readOperations(
     );
   }
   return { operations, diagnostics: withLines(report.diagnostics, document.text) };
+}
+
+/** All schemas of a document, held in memory at once: documents of a thousand operations get by with less each. */
+const mostDocumentNodes = 10_000_000;
+const manyOperations = 1000;
+
+function nodesPerOperation(root: JsonObject): number {
+  const count = countOperations(root);
+  return count <= manyOperations
+    ? mostSchemaNodes
+    : Math.min(mostSchemaNodes, Math.floor(mostDocumentNodes / count));
 }
 
 /** Settings and policies name operations by id: of several with one id, they mean all. */
@@ -222,7 +236,7 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
     return null;
   }
 
-  const schemas = createSchemaReader(document, references, report);
+  const schemas = createSchemaReader(document, references, report, reading.nodes);
   const read = readParameters(
     [
       { of: site.item, pointer: site.itemPointer },

@@ -15,5 +15,5 @@ export function countTokens(text: string): number {
 
 /** Whether a text may have more than `most` tokens; a token has a byte at least, so short texts are not counted. */
 export function exceedsTokens(text: string, most: number): boolean {
-  return Buffer.byteLength(text) > most && (text.length > most * 20 || countTokens(text) > most);
+  return Buffer.byteLength(text) > most && (text.length > most * 8 || countTokens(text) > most);
 }

@@ -84,6 +84,30 @@ test('case 11, D13: too large, too many values, too many operations are named li
   }
 });
 
+test('D7: a form of Swagger 2.0 is urlencoded unless it says otherwise or holds a file', () => {
+  const field = (type: string) => [{ name: 'x', in: 'formData', type }];
+  const post = (more: object) => ({ post: { responses: {}, ...more } });
+  const { document } = readDocument(
+    JSON.stringify({
+      swagger: '2.0',
+      consumes: ['application/json'],
+      paths: {
+        '/plain': post({ parameters: field('string') }),
+        '/parts': post({ parameters: field('string'), consumes: ['multipart/form-data'] }),
+        '/file': post({ parameters: field('file'), consumes: ['application/x-www-form-urlencoded'] }),
+      },
+    }),
+    'x',
+  );
+  const typesOf = (path: string) => {
+    const operation = member(member(member(document?.root, 'paths'), path), 'post');
+    return Object.keys(member(member(operation, 'requestBody'), 'content') ?? {});
+  };
+  assert.deepEqual(typesOf('/plain'), ['application/x-www-form-urlencoded']);
+  assert.deepEqual(typesOf('/parts'), ['multipart/form-data']);
+  assert.deepEqual(typesOf('/file'), ['multipart/form-data']);
+});
+
 test('D7: Swagger 2.0 is upgraded; tsv, form csv and shared body parameters are not lost', () => {
   const { document, diagnostics } = readDocument(
     JSON.stringify({

@@ -136,6 +136,28 @@ test('case 5, F7: a fan-out of references is cut by its size, in little time', (
   assert.ok(performance.now() - started < 1000);
 });
 
+test('F7: a schema beyond the budget keeps all its properties; what lies deep in it is any object', () => {
+  const leaves = Object.fromEntries(
+    Array.from({ length: 200 }, (_, at) => [`leaf${at}`, { type: 'string' }]),
+  );
+  const wide = (name: string) => ({
+    type: 'object',
+    properties: Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`${name}${at}`, reference(name)])),
+  });
+  const rest = components({
+    A: wide('B'),
+    B: wide('C'),
+    C: wide('D'),
+    D: { type: 'object', properties: leaves },
+  });
+  const schema = { type: 'object', properties: { first: reference('A'), last: { type: 'integer' } } };
+  const { schema: result, codes } = read(schema, rest);
+  assert.deepEqual(new Set(codes), new Set(['schema-cut']));
+  const text = JSON.stringify(result);
+  assert.ok(text.includes('"last":{"type":"integer"}'));
+  assert.ok(text.includes('"C11":{"type":"object","description":"C"}') || text.includes('"description":"D"'));
+});
+
 test('F7: a chain of thousands of nested schemas is cut, not overflowed', () => {
   const schemas: Record<string, unknown> = {};
   for (let level = 0; level < 5000; level += 1) schemas[`S${level}`] = { items: reference(`S${level + 1}`) };

@@ -274,6 +274,12 @@ describe('A4, A5: validation and its words', () => {
     );
   });
 
+  test('a list of values counts, bounds beside it that exclude them do not (A4)', () => {
+    const fn = makeArguments({ sex: { type: 'string', enum: ['MALE', 'FEMALE'], maxLength: 1 } });
+    assert.equal(values(fn, '{"sex":"MALE"}'), '{"sex":"MALE"}');
+    assert.equal(problem(fn, '{"sex":"M"}').code, 'invalid_arguments');
+  });
+
   test('at most 10 problems and 2,000 characters are said (A5)', () => {
     const properties = Object.fromEntries(
       Array.from({ length: 40 }, (_, at) => [

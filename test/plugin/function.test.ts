@@ -308,6 +308,12 @@ test('cases 84 and 85: text, binary and XML bodies are one text', () => {
   });
 });
 
+test('a multipart body that is described as one text is the field "file"', () => {
+  const schema = { type: 'string', format: 'binary' };
+  const operation = { requestBody: { content: { 'multipart/form-data': { schema } } } };
+  assert.deepEqual([...made(operation).arguments.keys()], ['file']);
+});
+
 test('what the document says about a flattened body is not lost', () => {
   const operation = {
     summary: 'Adds',
