@@ -73,7 +73,11 @@ export function factsOf(declared: Declared, overridden: ReadonlySet<string> = ne
   const walk: Walk = { declared, of: 'body', facts, left: budget.left };
   addText(walk, body.description, []);
   // text, bytes and XML are one argument: their schema describes what is inside them
-  if (['json', 'form', 'multipart'].includes(body.kind)) walkSchema(walk, body.schema, [], []);
+  if (['json', 'form', 'multipart'].includes(body.kind)) {
+    // one text instead of fields: it is sent as a field
+    const isText = textAt(resolve(declared.root, body.schema).value, 'type') === 'string';
+    walkSchema(walk, body.schema, body.kind === 'multipart' && isText ? ['file'] : [], []);
+  }
   return facts.filter((fact) => fact.of !== 'body' || !overridden.has(fact.chain[0] ?? ''));
 }
 

@@ -113,15 +113,19 @@ function indexNodes(shown: ShownFunction, origins: FindOrigins): Map<string, Tre
 
 const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
-/** Both sides alike: without HTML tags, entities, blanks and invisible characters (S1). */
+/** Both sides alike: without HTML tags, entities (which may be written twice over), blanks and invisible characters (S1). */
 export function normal(text: string): string {
-  return text
-    .replaceAll(/<\/?[a-z][^<>]*>/gi, '')
-    .replaceAll(/&(amp|lt|gt|quot|apos|nbsp);/gi, (_, name: string) => entities[name.toLowerCase()] ?? '')
-    .replaceAll(/&#(\d{1,7});/g, (_, code: string) => String.fromCodePoint(Math.min(Number(code), 0x10ffff)))
-    .replaceAll(/&#x([0-9a-f]{1,6});/gi, (_, code: string) =>
-      String.fromCodePoint(Math.min(Number.parseInt(code, 16), 0x10ffff)),
-    )
-    .replaceAll(/<\/?[a-z][^<>]*>/gi, '')
-    .replaceAll(/[\s\p{Cc}\p{Cf}]/gu, '');
+  let plain = text;
+  for (let round = 0; round < 3; round += 1) {
+    plain = plain
+      .replaceAll(/<\/?[a-z][^<>]*>/gi, '')
+      .replaceAll(/&(amp|lt|gt|quot|apos|nbsp);/gi, (_, name: string) => entities[name.toLowerCase()] ?? '')
+      .replaceAll(/&#(\d{1,7});/g, (_, code: string) => codePoint(Number(code)))
+      .replaceAll(/&#x([0-9a-f]{1,6});/gi, (_, code: string) => codePoint(Number.parseInt(code, 16)));
+  }
+  return plain.replaceAll(/[\s\p{Cc}\p{Cf}]/gu, '');
+}
+
+function codePoint(code: number): string {
+  return String.fromCodePoint(Math.min(code, 0x10ffff));
 }

@@ -230,8 +230,10 @@ function makeObject(schema: TreeObject, making: Making, depth: number): TreeObje
   const further = schema['additionalProperties'];
   const isFree = entries(schema['properties']).length === 0 && further !== false;
   const least = numberAt(schema, 'minProperties') ?? 0;
+  const most = numberAt(schema, 'maxProperties') ?? Number.POSITIVE_INFINITY;
   if (isFree || (isTree(further) && making.optional !== 'none') || Object.keys(made).length < least) {
-    const count = Math.max(depth < deepest ? 2 : 0, least - Object.keys(made).length);
+    const own = Object.keys(made).length;
+    const count = Math.min(Math.max(depth < deepest ? 2 : 0, least - own), most - own);
     for (let index = 1; index <= count; index += 1)
       setOwn(
         made,
