@@ -43,7 +43,10 @@ async function check(file: string): Promise<Report> {
   const bySite = new Map(functions.map((fn) => [siteOfFunction(fn), fn]));
   const trimmed = new Set(
     diagnostics
-      .filter((one) => one.code === 'function-trimmed' || one.code === 'schema-cut')
+      .filter(
+        (one) =>
+          one.code === 'function-trimmed' || one.code === 'function-large' || one.code === 'schema-cut',
+      )
       .map((one) => one.pointer),
   );
   const short = new Set(

@@ -1,8 +1,10 @@
 // The product at work on the real documents: plugins of the store as installed ones, a general document on its own.
+import { convertDocument as convertInstalled } from '../../src/plugin/convert.ts';
 import { readDocument, localDocumentLimits } from '../../src/openapi/document.ts';
 import { readManifestBeside, readManifestFile, type SourceReader } from '../../src/plugin/candidate.ts';
 import { loadPlugin, type Loaded } from '../../src/plugin/load.ts';
 import type { PluginFunction } from '../../src/plugin/function.ts';
+import { readLocal } from '../../src/plugin/source.ts';
 import { uniqueNames } from '../../src/plugin/plugin-name.ts';
 import { makeSnapshot, type Snapshot } from '../../src/plugin/snapshot.ts';
 import type { PluginSettings } from '../../src/config/schema.ts';
@@ -43,10 +45,13 @@ export async function loadStore(
   onProgress: () => void,
 ): Promise<LoadedStore> {
   const reader: SourceReader = {
-    send: () => () => Promise.reject(new Error('nothing is fetched')),
-    userAgent: 'plugin-gateway/conformance',
-    signal: new AbortController().signal,
+    read(location, maxBytes) {
+      if (location.kind === 'file') return readLocal(location, maxBytes);
+      throw new Error('nothing is fetched');
+    },
+    convert: async (job) => convertInstalled(job),
     settings: () => undefined,
+    allowed: () => 'all',
   };
   const candidates = await Promise.all(
     plugins.map((plugin) =>
@@ -70,7 +75,7 @@ export async function loadStore(
     if (candidate === undefined || name === undefined) continue;
     const own: PluginSettings = { ...plainSettings, operations: includeAll(sites(plugin)) };
     settings.set(name, own);
-    const options = { settings: own, folder: '', reader, allows: () => true, last: undefined };
+    const options = { settings: own, folder: '', reader };
     loaded.set(plugin, await loadPlugin(name, candidate, options));
     onProgress();
   }

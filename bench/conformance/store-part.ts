@@ -78,19 +78,18 @@ export async function checkStore(
   return { section: { name: 'store', text }, failures };
 }
 
+const notLoaded = /^(?:not-a-document|document-|load-failed)/;
+
 function judgeDocuments({ plugins, loaded }: Store, failures: string[]): string[][] {
   return [...genuineLabels, ...errorLabels, 'no-spec'].map((label) => {
     const some = plugins.filter((plugin) => plugin.label === label);
     const isGenuine = genuineLabels.includes(label);
     const right = some.filter((plugin) => {
       const one = loaded.loaded.get(plugin);
-      const isRefused = one?.diagnostics.some((finding) => finding.code === 'not-a-document') === true;
-      const hasDocument = one?.candidate.document?.document !== null && one?.candidate.document !== null;
-      const asExpected = isGenuine
-        ? hasDocument && !isRefused
-        : label === 'no-spec'
-          ? !hasDocument
-          : !hasDocument && isRefused;
+      const codes = (one?.diagnostics ?? []).filter((finding) => finding.severity === 'error');
+      const isRefused = codes.some((finding) => finding.code === 'not-a-document');
+      const isLoaded = one?.document !== null && !codes.some((finding) => notLoaded.test(finding.code));
+      const asExpected = isGenuine ? isLoaded : !isLoaded && (label === 'no-spec' || isRefused);
       if (!asExpected) failures.push(`${plugin.name}: labelled ${label}`);
       return asExpected;
     });

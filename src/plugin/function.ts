@@ -6,7 +6,7 @@ import { collectArguments, type Argument } from './function-argument.ts';
 import { findFault } from './common-profile.ts';
 import { showSchema } from './model-schema.ts';
 import { cutText, joinTexts } from './model-text.ts';
-import { trimParameters } from './model-trim.ts';
+import { trimParameters, type Level } from './model-trim.ts';
 import type { Operation, Overrides } from './operation.ts';
 import { reportOverrides } from './override.ts';
 import { countTokens, exceedsTokens } from './token-count.ts';
