@@ -31,8 +31,8 @@ function job(content: unknown, kind: ConversionJob['kind'] = 'fetched'): Convers
 
 /** Each operation's schema doubles at every level: a small document that is huge to read (D5). */
 function fanOut(operations: number) {
-  const schemas: Record<string, unknown> = { a14: { type: 'string' } };
-  for (let level = 0; level < 14; level += 1) {
+  const schemas: Record<string, unknown> = { a12: { type: 'string' } };
+  for (let level = 0; level < 12; level += 1) {
     const $ref = `#/components/schemas/a${level + 1}`;
     schemas[`a${level}`] = { type: 'object', properties: { l: { $ref }, r: { $ref } } };
   }
