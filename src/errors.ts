@@ -22,6 +22,11 @@ export const errorTable = {
   ],
   invalid_header: [400, 'invalid_request_error', 'The header %s is not accepted: %s.'],
   invalid_request: [400, 'invalid_request_error', 'The request cannot be read: %s.'],
+  idempotency_key_reused: [
+    400,
+    'invalid_request_error',
+    'This Idempotency-Key was used with another request a moment ago. Send each request with a key of its own.',
+  ],
   invalid_api_key: [
     401,
     'invalid_request_error',

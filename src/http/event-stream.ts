@@ -1,6 +1,5 @@
 // A run as an event stream: one push per event, comments while nothing flows, late failures as error events.
 import { Readable } from 'node:stream';
-import type { Chunk } from '../openai/chat.ts';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
 import { wireError } from './server.ts';
 
@@ -23,22 +22,22 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-type Chunks = AsyncGenerator<Chunk, void, undefined>;
+type Events = AsyncGenerator<string, void, undefined>;
 
 /**
- * Waits for the first chunk (at most one heartbeat), then streams. A failure before the first byte is thrown, so that
+ * Waits for the first event (at most one heartbeat), then streams. A failure before the first byte is thrown, so that
  * it becomes an answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
  */
-export async function openEventStream(chunks: Chunks, options: StreamOptions): Promise<Readable> {
-  const first = chunks.next();
+export async function openEventStream(events: Events, options: StreamOptions): Promise<Readable> {
+  const first = events.next();
   const started = await startsWithin(first, heartbeat);
-  return pour(chunks, first, started, options);
+  return pour(events, first, started, options);
 }
 
-/** Pours the chunks into a stream that the server sends on. A slow reader pauses the run. */
+/** Pours the events into a stream that the server sends on. A slow reader pauses the run. */
 function pour(
-  chunks: Chunks,
-  first: Promise<IteratorResult<Chunk, void>>,
+  events: Events,
+  first: Promise<IteratorResult<string, void>>,
   started: boolean,
   options: StreamOptions,
 ): Readable {
@@ -52,15 +51,15 @@ function pour(
     clearTimeout(beat);
     wanted.resolve();
     // The run is aborted by its own signal: nothing has to be awaited.
-    chunks.return().catch(() => undefined);
+    events.return().catch(() => undefined);
   });
 
   async function pump(): Promise<void> {
     try {
-      for (let next = await first; !next.done; next = await chunks.next()) {
+      for (let next = await first; !next.done; next = await events.next()) {
         beat.refresh();
         if (stream.destroyed) return;
-        if (stream.push(encodeEvent(JSON.stringify(next.value)))) continue;
+        if (stream.push(next.value)) continue;
         wanted = Promise.withResolvers();
         await wanted.promise;
       }

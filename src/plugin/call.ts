@@ -133,9 +133,9 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
   const total = millisecondsOf(settings?.timeout ?? defaultTimeout);
   const answer = await exchange(send, request, { total, repeatable: harmless.has(request.method) }, signal);
   if ('error' in answer) {
-    const { code, retryable, error } = answer;
+    const { code, error, ...told } = answer;
     log.warn('a plugin call failed', { plugin: plugin.name, function: fn.name, code, error });
-    return { content: errorResult(code, { retryable }), status: code, bytes: 0 };
+    return { content: errorResult(code, told), status: code, bytes: 0 };
   }
   const { status, body } = answer;
   if (status === 401 || status === 403) {

@@ -15,6 +15,7 @@ export interface Answered {
 export interface Failed {
   readonly code: string;
   readonly retryable: boolean;
+  readonly message?: string;
   readonly error: unknown;
 }
 
@@ -39,6 +40,15 @@ const failures: Readonly<Record<EgressFailure, readonly [code: string, retryable
   bad_encoding: ['plugin_bad_answer', false],
 };
 
+/** After these, a request may have been carried out: one that must not be repeated has an unknown outcome (T5). */
+const unknowable: ReadonlySet<EgressFailure> = new Set(['timeout', 'reset', 'truncated']);
+const unknownOutcome = {
+  code: 'outcome_unknown',
+  retryable: false,
+  message:
+    'The outcome of this call is unknown: it was sent and may have been carried out. Do not repeat it without asking the user.',
+} as const;
+
 /**
  * Exchanges one request for an answer within `total` milliseconds (B15). `repeatable`: it may be sent a second time when
  * the plugin had closed an idle socket (N13: a POST never is). Throws the signal's reason alone.
@@ -55,6 +65,8 @@ export async function exchange(
     return { status: answer.status, headers: answer.headers, ...(await readBody(answer, signal)) };
   } catch (error) {
     signal.throwIfAborted();
+    if (!repeatable && error instanceof EgressError && unknowable.has(error.failure))
+      return { ...unknownOutcome, error };
     const [code, retryable] =
       error instanceof EgressError ? failures[error.failure] : ['plugin_failed', false];
     return { code, retryable, error };

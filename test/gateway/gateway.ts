@@ -7,6 +7,7 @@ import { createApp, type App } from '../../src/app.ts';
 import type { Config, PluginSettings, UpstreamConfig } from '../../src/config/schema.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { assertCleanStream, assertFailedStream } from './clean-answer.ts';
+import { createKeptLog, type KeptLog } from './kept-log.ts';
 import {
   answerJson,
   startLoopbackPlugin,
@@ -94,10 +95,12 @@ export interface TestGateway {
   readonly wire: readonly WireAnswer[];
   /** For other clients: a `fetch` whose answers are recorded and checked. */
   readonly fetch: typeof fetch;
+  /** What the gateway has logged. */
+  readonly logged: KeptLog['logged'];
   /** Sends one request without the client, recorded like the client's. */
   send(path: string, init?: RequestInit): Promise<Response>;
   /** Posts JSON to chat completions without the client. */
-  post(body: unknown, headers?: Record<string, string>): Promise<Response>;
+  post(body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
 }
 
 /** Starts everything. When the test ends, the bytes of all answers and upstream requests are checked. */
@@ -112,6 +115,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
   }
   const key = options.upstreamKey === undefined ? 'sk-of-the-gateway' : options.upstreamKey;
   const scripted = { name: 'loopback', url: upstream.url, ...(key === null ? {} : { key }), models: ['*'] };
+  const { log, logged } = createKeptLog();
   const app = await createApp(
     testConfig({
       upstreams: options.upstreams?.(scripted) ?? [scripted],
@@ -119,6 +123,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
       egress: { allow: [api.host] },
       ...options.config,
     }),
+    { log },
   );
   const origin = await app.listen();
   const wire: WireAnswer[] = [];
@@ -130,11 +135,12 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     fetch: recordedFetch,
   });
   const send = (path: string, init?: RequestInit) => recordedFetch(`${origin}${path}`, init);
-  const post = (body: unknown, headers: Record<string, string> = {}) =>
+  const post = (body: unknown, headers: Record<string, string> = {}, signal?: AbortSignal) =>
     send('/v1/chat/completions', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer sk-of-the-client', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
+      ...(signal && { signal }),
     });
   scope.after(async () => {
     await app.close(0);
@@ -143,7 +149,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     checkWire(wire, plugins);
     for (const chat of upstream.chats) assertValidRequest(chat.json);
   });
-  return { app, origin, client, upstream, api, wire, fetch: recordedFetch, send, post };
+  return { app, origin, client, upstream, api, wire, logged, fetch: recordedFetch, send, post };
 }
 
 /** Asserts that a closed gateway holds no connection to anybody. */

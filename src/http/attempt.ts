@@ -1,0 +1,157 @@
+// One attempt at a run: the loop between its doors, said in pieces of text, as events or as one JSON body.
+import { fold } from '../completion/fold.ts';
+import { legacyPart, toLegacy } from '../completion/legacy.ts';
+import { lastMessageText } from '../completion/park.ts';
+import { run } from '../completion/run.ts';
+import type { Budget } from '../completion/budget.ts';
+import { isJsonObject } from '../openai/exact-json.ts';
+import type { Chunk } from '../openai/chat.ts';
+import { encodeEvent } from '../openai/event-stream.ts';
+import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
+import { isGatewayError } from '../errors.ts';
+import type { Audit } from '../telemetry/audit.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createEventLog } from './event-log.ts';
+import type { Exchange, ExchangeOptions } from './exchange.ts';
+import type { RefusedTools } from './refused-tools.ts';
+import { createRunRecorder, type RunRecorder } from './run-record.ts';
+import type { Attempt } from './run-records.ts';
+import { watchRun, type RunSignals } from './run-signals.ts';
+import type { RunTape } from './run-tape.ts';
+
+export interface AttemptOptions extends ExchangeOptions {
+  readonly refusedTools: RefusedTools;
+  readonly log: Log;
+  readonly audit: Audit;
+  readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
+  /** Fires when the process stops: runs end with an error. */
+  readonly stopping: AbortSignal;
+}
+
+/** Node's fetch waits 300 s for headers: a JSON answer must be there before (`wire.md` K5). */
+const maxJsonSeconds = 290;
+
+/** Calls of one step (F-U39), and calls that make no sense in one run (A1). */
+const fixedLimits = { callsPerStep: 16, badCalls: 3 } as const;
+
+type Chunks = AsyncGenerator<Chunk, void, undefined>;
+
+/** What the run of one exchange works with. */
+interface Work {
+  readonly exchange: Exchange;
+  readonly streamed: boolean;
+  readonly signals: RunSignals;
+  readonly tape: RunTape;
+  readonly options: AttemptOptions;
+  /** Headers of the answer. */
+  readonly headers: Record<string, string>;
+}
+
+/** Prepares an attempt. It begins when its log is read, and ends when no response waits for it any more. */
+export function prepareAttempt(exchange: Exchange, tape: RunTape, options: AttemptOptions): Attempt {
+  const streamed = isStreamed(exchange);
+  const { budget, stopping } = options;
+  const watched = watchRun(streamed ? budget.seconds : Math.min(budget.seconds, maxJsonSeconds), stopping);
+  const headers: Record<string, string> = {};
+  const work: Work = { exchange, streamed, signals: watched, tape, options, headers };
+  const log = createEventLog(streamed ? eventsOf(work) : bodyOf(work), tape);
+  watched.signal.addEventListener('abort', () => {
+    const { reason } = watched.signal as { reason: unknown };
+    if (isGatewayError(reason) && reason.wireCode === 'client_closed_request') log.cut(reason);
+  });
+  let delivered = false;
+  return {
+    id: exchange.request.id,
+    log,
+    // T1: a client must not repeat what has had an effect.
+    headers: () =>
+      log.state() === 'failed' && tape.hadSideEffect() ? { ...headers, 'x-should-retry': 'false' } : headers,
+    serve(response) {
+      watched.serve(response);
+      response.once('close', () => (delivered ||= response.writableFinished && log.state() === 'done'));
+    },
+    delivered: () => delivered,
+  };
+}
+
+/** Whether the client asked for a stream. */
+export function isStreamed({ client }: Exchange): boolean {
+  return readMember(client, 'stream') === true;
+}
+
+async function* eventsOf(work: Work): AsyncGenerator<string, void, undefined> {
+  for await (const chunk of chunksOf(work)) yield encodeEvent(JSON.stringify(chunk));
+}
+
+async function* bodyOf(work: Work): AsyncGenerator<string, void, undefined> {
+  yield JSON.stringify(await fold(chunksOf(work)));
+}
+
+/** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */
+async function* chunksOf(work: Work): Chunks {
+  const { exchange, options } = work;
+  const { upstream, model, injected, bare, request } = exchange;
+  const { refusedTools, log } = options;
+  const recorder = createRecorder(work);
+  try {
+    yield* startRun(work, recorder);
+    refusedTools.taken(exchange);
+  } catch (error) {
+    const first = recorder.steps() === 0 && injected.names.size > 0;
+    if (!first || !refusedTools.mayBeRefusal(error)) throw error;
+    yield* startRun({ ...work, exchange: { ...exchange, injected: bare } }, createRecorder(work));
+    refusedTools.refused(exchange, error);
+    const answer = error.body;
+    log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
+  }
+}
+
+function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
+  const { request, consumer, upstream, model } = exchange;
+  const facts = { id: request.id, consumer: consumer.name, upstream: upstream.name, model, stream: streamed };
+  return createRunRecorder(facts, options.audit);
+}
+
+async function* startRun(
+  { exchange, streamed, signals, tape, options, headers }: Work,
+  recorder: RunRecorder,
+): Chunks {
+  const { injected, upstream, context, tools, consumer, client, legacy, request } = exchange;
+  const lastText = lastMessageText(client);
+  const place = readElements(client, 'messages').length;
+  const onAnswer = (shown: Readonly<Record<string, string>>) => void Object.assign(headers, shown);
+  const live = { ask: upstream.ask({ ...context, onAnswer }), call: tools.call };
+  const taped = tape.play(live, signals.signal);
+  const doors = {
+    ask: taped.ask,
+    owns: (name: string) => injected.names.has(name),
+    call: recorder.call(taped.call),
+    park: async (part: Parameters<typeof legacyPart>[0]) => {
+      const kept = legacy ? legacyPart(part, place, lastText) : part;
+      await options.parked.put(consumer.partition, kept.visible, kept);
+    },
+  };
+  const chunks = run(injected.request, doors, {
+    ...signals,
+    budget: { ...options.budget, ...fixedLimits },
+    clientTools: injected.clientTools,
+    lastText,
+    formatLast: () => upstream.capabilities.of(injected.request).jsonWithTools === 'deferred',
+    includeUsage: !streamed || wantsUsage(client),
+    trace: traceOf(request.headers['x-plugin-trace']),
+    onStep: recorder.onStep,
+    created: tape.created,
+    newId: taped.newId,
+  });
+  yield* recorder.chunks(legacy ? toLegacy(chunks) : chunks, signals.signal);
+  if (!streamed) headers['x-plugin-calls'] = String(recorder.pluginCalls());
+}
+
+function wantsUsage(client: ChatRequest): boolean {
+  const given = readMember(client, 'stream_options');
+  return isJsonObject(given) && given['include_usage'] === true;
+}
+
+function traceOf(asked: string | string[] | undefined): 'none' | 'summary' | 'full' {
+  return asked === 'full' || asked === 'summary' ? asked : 'none';
+}

@@ -1,0 +1,108 @@
+// What a run says, kept so that several may read it from its start: the first client, and one that comes back for it.
+
+/** `cut`: nobody waited for it any more. */
+export type LogState = 'open' | 'done' | 'failed' | 'cut';
+
+/** The pieces of one answer, in order. */
+export interface EventLog {
+  readonly state: () => LogState;
+  /** Whether a new reader would get every piece: the log has not outgrown what may be kept. */
+  readonly whole: () => boolean;
+  /** Resolves when the source has ended, however it did. */
+  readonly closed: Promise<void>;
+  /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
+  readonly read: () => AsyncGenerator<string, void, undefined>;
+  /** Ends the log for all readers with this reason, and the source. */
+  readonly cut: (reason: unknown) => void;
+}
+
+export interface EventLogOptions {
+  /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
+  readonly keep: (characters: number) => boolean;
+  /** Characters of one log that is kept whole (`wire.md` T6). */
+  readonly maxKept?: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Characters that stay for readers which lag behind the fastest, once the log is not kept whole. */
+const lag = 64 * 1024;
+
+/**
+ * Makes the log of a source. Nothing runs ahead: the source gives its next piece when the reader that is farthest asks
+ * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
+ */
+export function createEventLog(
+  source: AsyncGenerator<string, void, undefined>,
+  { keep, maxKept = mebibyte }: EventLogOptions,
+): EventLog {
+  let pieces: string[] = [];
+  /** Pieces given up so far: `pieces[0]` is the one of this number. */
+  let dropped = 0;
+  let size = 0;
+  let whole = true;
+  let state: LogState = 'open';
+  let failure: unknown;
+  let pulling: Promise<void> | null = null;
+  const closed = Promise.withResolvers<void>();
+
+  function end(as: LogState, error?: unknown): void {
+    if (state !== 'open') return;
+    state = as;
+    failure = error;
+    closed.resolve();
+  }
+
+  async function pull(): Promise<void> {
+    try {
+      const { done, value } = await source.next();
+      if (done) end('done');
+      else add(value);
+    } catch (error) {
+      end('failed', error);
+    } finally {
+      pulling = null;
+    }
+  }
+
+  function add(piece: string): void {
+    pieces.push(piece);
+    size += piece.length;
+    if (whole && (size > maxKept || !keep(piece.length))) {
+      keep(piece.length - size);
+      whole = false;
+    }
+    if (!whole && size > lag) trim();
+  }
+
+  /** The newest piece stays: somebody is about to read it. */
+  function trim(): void {
+    let gone = 0;
+    for (; gone < pieces.length - 1 && size > lag / 2; gone += 1) size -= pieces[gone]?.length ?? 0;
+    pieces = pieces.slice(gone);
+    dropped += gone;
+  }
+
+  const mayCome = (at: number): boolean => state === 'open' && at >= dropped + pieces.length;
+
+  return {
+    state: () => state,
+    whole: () => whole,
+    closed: closed.promise,
+    async *read() {
+      for (let at = 0; ; at += 1) {
+        while (mayCome(at)) await (pulling ??= pull());
+        if (at < dropped) throw new Error('a reader fell too far behind');
+        const piece = pieces[at - dropped];
+        if (piece !== undefined) yield piece;
+        else if (state === 'done') return;
+        else throw failure;
+      }
+    },
+    cut(reason) {
+      end('cut', reason);
+      // A source that waits ends after its wait, which the signal of the run ends.
+      source.return().catch(() => undefined);
+    },
+  };
+}

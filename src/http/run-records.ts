@@ -1,0 +1,177 @@
+// Run records: a client that sends a request again gets the run it already has, not a second one (`wire.md` T3 to T6).
+import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { gatewayError } from '../errors.ts';
+import type { EventLog } from './event-log.ts';
+import { createRunTape, type RunTape } from './run-tape.ts';
+
+/** One attempt at a run: what it says, for everyone who waits for it. */
+export interface Attempt {
+  /** The id of the run, `x-request-id` of each of its answers. */
+  readonly id: string;
+  readonly log: EventLog;
+  /** Headers of the answer, as far as they are known. */
+  readonly headers: () => Readonly<Record<string, string>>;
+  /** One more response waits for it. */
+  readonly serve: (response: ServerResponse) => void;
+  /** Whether a client has the whole answer. */
+  readonly delivered: () => boolean;
+}
+
+/** How a request may be recognised when it comes again. */
+export interface RetryMarks {
+  /** Consumer first (I7). Made from the `Idempotency-Key`, else from the request itself (T3). */
+  readonly key: string;
+  /** Digest of the request itself. */
+  readonly body: string;
+  /** The client says that it repeats a request, or names it. */
+  readonly marked: boolean;
+}
+
+export interface RunRecords {
+  /**
+   * The attempt that answers a request: a running or finished one that the request repeats, or a new one. A new one
+   * gets the tape of the run that was cut, or an empty one. Throws 400 `idempotency_key_reused`.
+   */
+  readonly join: (marks: RetryMarks, start: (tape: RunTape) => Attempt) => Attempt;
+}
+
+interface RunRecord {
+  readonly key: string;
+  readonly body: string;
+  readonly tape: RunTape;
+  attempt: Attempt;
+  /** Milliseconds since the epoch; `null` while it runs. */
+  endedAt: number | null;
+  characters: number;
+  expiry: NodeJS.Timeout | undefined;
+}
+
+/** T4, T6. Times in milliseconds. */
+export const recordLimits = { kept: 120_000, unmarked: 60_000, records: 1_000, characters: 64 * 1024 * 1024 };
+
+/** The marks of a request: its `Idempotency-Key` or its bytes, and whether it says that it is a repetition. */
+export function retryMarks({ headers, body, url }: FastifyRequest, partition: string): RetryMarks {
+  const given = headers['idempotency-key'];
+  const named = typeof given === 'string' && given !== '';
+  const digest = createHash('sha256');
+  for (const name of ['x-plugins', 'x-plugin-trace']) digest.update(`${String(headers[name] ?? '')}\n`);
+  const request = digest.update(body as Buffer).digest('base64');
+  const identity = named ? `key ${createHash('sha256').update(given).digest('base64')}` : `body ${request}`;
+  return {
+    key: JSON.stringify([partition, url, identity]),
+    body: request,
+    marked: named || Number(headers['x-stainless-retry-count']) > 0,
+  };
+}
+
+/** Makes the records of one process. They are memory: another process, or a later one, knows nothing of its runs. */
+export function createRunRecords(limits: typeof recordLimits = recordLimits): RunRecords {
+  const byKey = new Map<string, RunRecord[]>();
+  /** Ended ones, oldest first; those without a side effect go first when room is needed. */
+  const ended = { harmless: new Set<RunRecord>(), effective: new Set<RunRecord>() };
+  let count = 0;
+  let characters = 0;
+
+  function forget(record: RunRecord): void {
+    const known = byKey.get(record.key);
+    if (!known?.includes(record)) return;
+    const others = known.filter((other) => other !== record);
+    if (others.length > 0) byKey.set(record.key, others);
+    else byKey.delete(record.key);
+    unshelve(record);
+    count -= 1;
+    characters -= record.characters;
+    record.characters = 0;
+  }
+
+  function forgetOldest(): boolean {
+    const [oldest] = ended.harmless.size > 0 ? ended.harmless : ended.effective;
+    if (oldest) forget(oldest);
+    return oldest !== undefined;
+  }
+
+  function unshelve(record: RunRecord): void {
+    clearTimeout(record.expiry);
+    ended.harmless.delete(record);
+    ended.effective.delete(record);
+  }
+
+  function shelve(record: RunRecord): void {
+    record.endedAt = Date.now();
+    const { log } = record.attempt;
+    // Nothing has happened: to repeat it is harmless, and what the client was told to do.
+    if (log.state() === 'failed' && !record.tape.hadSideEffect()) return forget(record);
+    if (!byKey.get(record.key)?.includes(record)) return;
+    ended[record.tape.hadSideEffect() ? 'effective' : 'harmless'].add(record);
+    record.expiry = setTimeout(() => forget(record), limits.kept).unref();
+  }
+
+  /** Room for all records together; what is wanted must then be kept by no one. */
+  function keep(record: RunRecord | undefined, wanted: number): boolean {
+    if (!record || !byKey.get(record.key)?.includes(record)) return false;
+    while (characters + wanted > limits.characters && forgetOldest());
+    if (wanted > 0 && characters + wanted > limits.characters) return false;
+    record.characters += wanted;
+    characters += wanted;
+    return true;
+  }
+
+  function begin(record: RunRecord, attempt: Attempt): Attempt {
+    unshelve(record);
+    record.attempt = attempt;
+    record.endedAt = null;
+    void attempt.log.closed.then(() => record.attempt === attempt && shelve(record));
+    return attempt;
+  }
+
+  function open({ key, body }: RetryMarks, start: (tape: RunTape) => Attempt): Attempt {
+    while (count >= limits.records && forgetOldest());
+    const own: { record?: RunRecord } = {};
+    const tape = createRunTape((wanted) => keep(own.record, wanted));
+    const attempt = start(tape);
+    const record: RunRecord = {
+      key,
+      body,
+      tape,
+      attempt,
+      endedAt: null,
+      characters: 0,
+      expiry: undefined,
+    };
+    own.record = record;
+    byKey.set(key, [...(byKey.get(key) ?? []), record]);
+    count += 1;
+    return begin(record, attempt);
+  }
+
+  return {
+    join(marks, start) {
+      const known = byKey.get(marks.key) ?? [];
+      if (known.some(({ body }) => body !== marks.body)) throw gatewayError('idempotency_key_reused');
+      const record = marks.marked ? repeated(known) : interrupted(known, Date.now() - limits.unmarked);
+      if (!record) return open(marks, start);
+      return answers(record.attempt, marks) ? record.attempt : begin(record, start(record.tape));
+    },
+  };
+}
+
+/** Whether what an attempt says is the answer, errors too; else the run is taken up again where it stopped (T5). */
+function answers({ log }: Attempt, { marked }: RetryMarks): boolean {
+  const state = log.state();
+  return log.whole() && state !== 'cut' && (marked || state !== 'failed');
+}
+
+/** T4: the run that a marked request repeats. Of several like it, the one whose client has lost it. */
+function repeated(known: readonly RunRecord[]): RunRecord | undefined {
+  return known.findLast(({ attempt }) => attempt.log.state() === 'cut') ?? known.at(-1);
+}
+
+/** T4: without a mark, only a run that broke off after a side effect may be meant. */
+function interrupted(known: readonly RunRecord[], since: number): RunRecord | undefined {
+  return known.findLast(
+    ({ attempt, tape, endedAt }) =>
+      endedAt !== null && endedAt >= since && tape.hadSideEffect() && !attempt.delivered(),
+  );
+}

@@ -1,0 +1,181 @@
+// What the doors of a run answered, kept for the run that takes over when it was cut (`wire.md` T5).
+import { createHash, randomBytes } from 'node:crypto';
+import { canonicalArguments } from '../completion/canonical.ts';
+import type { Doors } from '../completion/run.ts';
+import type { Chunk, ToolResult } from '../openai/chat.ts';
+import type { ChatRequest } from '../openai/request.ts';
+import type { Tools } from './granted-tools.ts';
+
+/** The doors of one attempt at a run. The loop never learns that some of their answers are old. */
+export interface TapedDoors {
+  readonly ask: Doors['ask'];
+  readonly call: Tools['call'];
+  /** That many alphanumerics, the same ones in each attempt. */
+  readonly newId: (length: number) => string;
+}
+
+/** What the attempts at one run share. */
+export interface RunTape {
+  /**
+   * Doors that answer from the tape what an earlier attempt was answered already, and go through to `live` for the
+   * rest. `signal` ends the attempt.
+   */
+  readonly play: (live: Pick<TapedDoors, 'ask' | 'call'>, signal: AbortSignal) => TapedDoors;
+  /** A plugin call that must not be repeated has left (T1). */
+  readonly hadSideEffect: () => boolean;
+  /** Unix seconds of the first attempt. */
+  readonly created: number;
+  /** Asks for room to keep that many characters. */
+  readonly keep: (characters: number) => boolean;
+}
+
+interface TapedCall {
+  result: Promise<ToolResult>;
+  /** It has left, and may have changed something: it runs to its end, whoever waits. */
+  sideEffect: boolean;
+}
+
+/** Chunks of one upstream answer that may be kept. */
+const maxChunks = 4_096;
+
+/** Characters of all upstream answers of a run that may be kept. */
+const maxStepCharacters = 1024 * 1024;
+
+/** Makes an empty tape. `keep` asks for room; call results are kept without it, they are what must not be lost (T6). */
+export function createRunTape(keep: (characters: number) => boolean): RunTape {
+  const steps = new Map<string, string>();
+  const calls = new Map<string, (TapedCall | undefined)[]>();
+  const seed = randomBytes(16);
+  let sideEffect = false;
+  let stepCharacters = 0;
+
+  function keepStep(key: string, chunks: readonly Chunk[]): void {
+    const text = JSON.stringify(chunks);
+    if (stepCharacters + text.length > maxStepCharacters || !keep(text.length)) return;
+    stepCharacters += text.length;
+    steps.set(key, text);
+  }
+
+  /** The calls of these arguments so far. The model may have asked for the same call twice: each has its place. */
+  function placesOf({ function: { name, arguments: text } }: Parameters<Tools['call']>[0]) {
+    const key = `${name} ${canonicalArguments(text)}`;
+    const places = calls.get(key) ?? [];
+    calls.set(key, places);
+    return { key, places };
+  }
+
+  function play(live: Pick<TapedDoors, 'ask' | 'call'>, signal: AbortSignal): TapedDoors {
+    const seen = new Map<string, number>();
+    /** Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. */
+    const pending = new Map<string, readonly Chunk[]>();
+    const keyOf = createStepKey();
+    let ids = 0;
+
+    async function* ask(request: ChatRequest, stop: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+      const key = keyOf(request);
+      const known = steps.get(key);
+      yield* known === undefined ? record(key, live.ask(request, stop)) : (JSON.parse(known) as Chunk[]);
+    }
+
+    async function* record(
+      key: string,
+      answer: AsyncIterable<Chunk>,
+    ): AsyncGenerator<Chunk, void, undefined> {
+      const chunks: Chunk[] = [];
+      for await (const chunk of answer) {
+        if (chunks.length <= maxChunks) chunks.push(chunk);
+        yield chunk;
+      }
+      if (chunks.length <= maxChunks) pending.set(key, chunks);
+    }
+
+    /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
+    function send(toolCall: Parameters<Tools['call']>[0], stop: AbortSignal, forget: () => void): TapedCall {
+      const own = new AbortController();
+      const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
+      const cancel = (): void => {
+        if (taped.sideEffect) return;
+        forget();
+        own.abort(stop.reason);
+      };
+      stop.addEventListener('abort', cancel, { once: true });
+      taped.result = live
+        .call(toolCall, own.signal, () => (taped.sideEffect = sideEffect = true))
+        .then((result) => {
+          keep(result.content.length);
+          return result;
+        })
+        .catch((error: unknown) => {
+          if (taped.sideEffect) return unknownOutcome();
+          forget();
+          throw error;
+        })
+        .finally(() => stop.removeEventListener('abort', cancel));
+      taped.result.catch(() => undefined);
+      return taped;
+    }
+
+    return {
+      ask,
+      async call(toolCall, stop, onSideEffect) {
+        stop.throwIfAborted();
+        for (const [key, chunks] of pending) keepStep(key, chunks);
+        pending.clear();
+        const { key, places } = placesOf(toolCall);
+        const place = seen.get(key) ?? 0;
+        seen.set(key, place + 1);
+        const taped = (places[place] ??= send(toolCall, stop, () => (places[place] = undefined)));
+        if (taped.sideEffect) onSideEffect();
+        return hear(taped, stop, signal);
+      },
+      newId: (length) => idOf(seed, (ids += 1), length),
+    };
+  }
+
+  return { play, keep, hadSideEffect: () => sideEffect, created: Math.floor(Date.now() / 1000) };
+}
+
+/**
+ * Names the steps of one attempt: the first one, and each later one by what was appended to the messages, so that the
+ * choices of one answer (M6) are told apart whatever order they come in.
+ */
+function createStepKey(): (request: ChatRequest) => string {
+  let head = -1;
+  return ({ members }) => {
+    const messages = members.get('messages')?.trimEnd() ?? '';
+    if (head < 0) {
+      head = messages.length - 1;
+      return 'first';
+    }
+    const digest = createHash('sha256').update(messages.slice(head));
+    return digest.update(members.get('tool_choice') ?? '').digest('base64');
+  };
+}
+
+/** The result, or the end of the wait for it: of the whole attempt, or of its time for calls (K5). */
+async function hear(taped: TapedCall, stop: AbortSignal, attempt: AbortSignal): Promise<ToolResult> {
+  const stopped = Promise.withResolvers<ToolResult>();
+  const leave = (): void => {
+    if (taped.sideEffect && !attempt.aborted) stopped.resolve(unknownOutcome());
+    else stopped.reject(stop.reason);
+  };
+  stop.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([taped.result, stopped.promise]);
+  } finally {
+    stop.removeEventListener('abort', leave);
+  }
+}
+
+/** T5: nobody can say what came of it. */
+function unknownOutcome(): ToolResult {
+  const message =
+    'The outcome of this call is unknown: it was sent and may have been carried out. Do not repeat it without asking the user.';
+  return { content: JSON.stringify({ error: { code: 'outcome_unknown', retryable: false, message } }) };
+}
+
+function idOf(seed: Buffer, number: number, length: number): string {
+  const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+  const bytes = createHash('sha256').update(seed).update(String(number)).digest().subarray(0, length);
+  return Array.from(bytes, (byte) => letters[byte % letters.length]).join('');
+}

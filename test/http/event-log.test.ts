@@ -1,0 +1,99 @@
+// The log of a run's answer: several read it, each from its start, at its own pace, within a bound of memory.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { createEventLog } from '../../src/http/event-log.ts';
+
+async function* say(pieces: readonly string[], onPiece = (_number: number): void => {}) {
+  for (const [number, piece] of pieces.entries()) {
+    onPiece(number);
+    yield piece;
+  }
+}
+
+const plenty = { keep: () => true };
+
+test('T4: readers that come at any time read the same, from the start', async () => {
+  const texts = fc.array(fc.string(), { maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(texts, fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }), async (pieces, joins) => {
+      const readers: Promise<string[]>[] = [];
+      const log = createEventLog(
+        say(pieces, (number) => {
+          if (joins.includes(number)) readers.push(Array.fromAsync(log.read()));
+        }),
+        plenty,
+      );
+      readers.push(Array.fromAsync(log.read()));
+      for (const read of await Promise.all(readers)) assert.deepEqual(read, pieces);
+      assert.deepEqual(await Array.fromAsync(log.read()), pieces);
+      assert.equal(log.state(), 'done');
+    }),
+  );
+});
+
+test('K10: the source is asked no further than the farthest reader reads', async () => {
+  const said: number[] = [];
+  const log = createEventLog(
+    say(['a', 'b', 'c'], (number) => said.push(number)),
+    plenty,
+  );
+  const reader = log.read();
+  await reader.next();
+  assert.deepEqual(said, [0]);
+  assert.equal(log.state(), 'open');
+});
+
+test('T4: a failure is thrown to every reader, after what was said', async () => {
+  async function* fail() {
+    yield 'a';
+    throw new Error('failed');
+  }
+  const log = createEventLog(fail(), plenty);
+  for (const _ of [1, 2]) {
+    const reader = log.read();
+    assert.equal((await reader.next()).value, 'a');
+    await assert.rejects(reader.next(), /failed/);
+  }
+  assert.equal(log.state(), 'failed');
+});
+
+test('a log that is cut ends its source', async () => {
+  let finished = false;
+  async function* endless() {
+    try {
+      for (;;) yield 'a';
+    } finally {
+      finished = true;
+    }
+  }
+  const log = createEventLog(endless(), plenty);
+  const reader = log.read();
+  await reader.next();
+  log.cut(new Error('gone'));
+  await log.closed;
+  await assert.rejects(reader.next(), /gone/);
+  assert.equal(log.state(), 'cut');
+  assert.ok(finished);
+});
+
+test('T6: a log over its bound gives back its room, and stays readable for who reads it', async () => {
+  let kept = 0;
+  const keep = (characters: number) => {
+    kept += characters;
+    return true;
+  };
+  const piece = 'x'.repeat(1000);
+  const log = createEventLog(say(Array.from({ length: 500 }, () => piece)), { keep, maxKept: 10_000 });
+  const read = await Array.fromAsync(log.read());
+  assert.equal(read.length, 500);
+  assert.equal(log.whole(), false);
+  assert.equal(kept, 0);
+  await assert.rejects(log.read().next(), /too far behind/);
+});
+
+test('T6: a log for which there is no room is not kept', async () => {
+  const log = createEventLog(say(['a', 'b']), { keep: (wanted) => wanted <= 0 });
+  assert.deepEqual(await Array.fromAsync(log.read()), ['a', 'b']);
+  assert.equal(log.whole(), false);
+});

@@ -1,0 +1,85 @@
+// Run records are bounded: in number, in size, in time.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createEventLog } from '../../src/http/event-log.ts';
+import { createRunRecords, recordLimits, type Attempt } from '../../src/http/run-records.ts';
+import type { RunTape } from '../../src/http/run-tape.ts';
+
+let number = 0;
+
+/** An attempt that says one text, after a plugin call that may have changed something if `effect`. */
+function attempt(text: string, effect = false) {
+  return (tape: RunTape): Attempt => {
+    async function* say() {
+      if (effect) {
+        const call = async (_call: unknown, _signal: unknown, onSideEffect: () => void) => {
+          onSideEffect();
+          return { content: 'ok' };
+        };
+        const { signal } = new AbortController();
+        const taped = tape.play({ ask: async function* () {}, call }, signal);
+        const toolCall = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+        await taped.call(toolCall, signal, () => {});
+      }
+      yield text;
+    }
+    const log = createEventLog(say(), tape);
+    return { id: String((number += 1)), log, headers: () => ({}), serve: () => {}, delivered: () => false };
+  };
+}
+
+async function finish({ log }: Attempt): Promise<void> {
+  for await (const _ of log.read());
+}
+
+const marks = (key: string, marked = true) => ({ key, body: key, marked });
+
+test('T6: the oldest ended record goes when there are too many; those with a side effect go last', async () => {
+  const records = createRunRecords({ ...recordLimits, records: 3 });
+  const first: Attempt[] = [];
+  for (const key of ['effect', 'a', 'b', 'c']) {
+    const made = records.join(marks(key), attempt(key, key === 'effect'));
+    first.push(made);
+    await finish(made);
+  }
+  const again = ['effect', 'b', 'c'].map((key) => records.join(marks(key), attempt('new')));
+  assert.deepEqual(again, [first[0], first[2], first[3]]);
+  assert.notEqual(records.join(marks('a'), attempt('new')), first[1]);
+});
+
+test('T6: all records together keep no more than their room', async () => {
+  const records = createRunRecords({ ...recordLimits, characters: 1000 });
+  const made: Attempt[] = [];
+  for (const key of ['a', 'b', 'c']) {
+    made.push(records.join(marks(key), attempt('x'.repeat(400))));
+    await finish(made.at(-1) as Attempt);
+  }
+  assert.notEqual(records.join(marks('a'), attempt('new')), made[0]);
+  assert.equal(records.join(marks('c'), attempt('new')), made[2]);
+});
+
+test('T6: a record lives for its time after the end', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const records = createRunRecords();
+  const made = records.join(marks('a'), attempt('text'));
+  await finish(made);
+  t.mock.timers.tick(119_000);
+  assert.equal(records.join(marks('a'), attempt('new')), made);
+  t.mock.timers.tick(2_000);
+  assert.notEqual(records.join(marks('a'), attempt('new')), made);
+});
+
+test('T4: an unmarked repetition counts for 60 s, and only after a side effect', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  for (const [effect, later, same] of [
+    [true, 59_000, true],
+    [true, 61_000, false],
+    [false, 1_000, false],
+  ] as const) {
+    const records = createRunRecords();
+    const made = records.join(marks('a', false), attempt('text', effect));
+    await finish(made);
+    t.mock.timers.tick(later);
+    assert.equal(records.join(marks('a', false), attempt('new')) === made, same, `${effect} ${later}`);
+  }
+});
