@@ -142,13 +142,15 @@ async function* conclude(
   for (;;) {
     const calls = choice.calls.filter(({ owner }) => owner !== 'client');
     const formatMissing = choice.calls.length === 0 && formatComesLast(run);
-    if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing)) break;
-    if (tooFewTokens(run.tokensLeft)) {
+    // P2: earlier own steps are parked even when this step calls the client alone, else the model calls again.
+    const handsOver = calls.length < choice.calls.length && calls.length + hidden.length > 0;
+    if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing && !handsOver)) break;
+    if ((calls.length > 0 || formatMissing) && tooFewTokens(run.tokensLeft)) {
       yield* finish(run, choice, 'length', top);
       return;
     }
     const results = await run.caller.callAll(calls, choice.index);
-    if (calls.length < choice.calls.length) {
+    if (handsOver) {
       await run.doors.park(
         makePart(
           { hidden, message: withoutNulls(choice.message), calls: choice.calls, results },

@@ -141,6 +141,27 @@ scenario(
 );
 
 scenario(
+  '40: own steps come back too when the last step calls the client alone (P2)',
+  async (t, mode, dialect) => {
+    const gateway = await startGateway(t, {
+      script: [
+        says({ calls: [oslo] }, dialect),
+        says({ text: 'Hm.', calls: [fjord] }, dialect),
+        says({ text: 'A bay.' }, dialect),
+      ],
+    });
+    const answer = await ask(gateway, mode, { tools });
+    await ask(gateway, mode, { tools, messages: followUp(answer) });
+    const sent = gateway.upstream.chats[2]?.json['messages'] as JsonObject[];
+    assert.deepEqual(
+      sent.flatMap((message) => callsOf(message).map((call) => call.function.name)),
+      [oslo.name, fjord.name],
+    );
+    assert.equal(gateway.api.requests.length, 1);
+  },
+);
+
+scenario(
   '40: another consumer with the same history gets nothing of it (P3, I7)',
   async (t, mode, dialect) => {
     const consumers = [
