@@ -7,13 +7,8 @@ import { dialects, says, usualUsage, type Call, type Dialect, type Said } from '
 import { startGateway, toolResults, type GatewayOptions, type TestGateway } from '../gateway/gateway.ts';
 import { answerJson } from '../gateway/loopback-plugin.ts';
 import { answerError, hang, type Script } from '../gateway/loopback-upstream.ts';
-import { agents } from './agents.ts';
-import { aiSdk } from './ai-sdk.ts';
-import { langchain } from './langchain.ts';
+import { libraries } from './libraries.ts';
 import { addressOf, type ClientLibrary } from './library.ts';
-import { openai6, openai7 } from './openai-node.ts';
-
-const libraries = [openai7, openai6, ...aiSdk, langchain, agents];
 
 const oslo: Call = { id: 'call_oslo', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
 const rome: Call = { id: 'call_rome', name: 'weather__getWeather', arguments: '{"city":"Rome"}' };
