@@ -27,7 +27,8 @@ import { createPluginVersions } from './store/plugin-versions.ts';
 import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
-import { createUpstreams, type Upstream, type Upstreams } from './upstream/upstream.ts';
+import { createRoute } from './upstream/route.ts';
+import { createUpstreams, type Upstreams } from './upstream/upstream.ts';
 
 /** A whole gateway. */
 export interface App {
@@ -86,7 +87,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       audit,
       budget: config.budget,
       consumerOf,
-      upstreamOf: chooseUpstream(upstreams),
+      upstreamOf: chooseUpstream(upstreams, log),
       toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),
       refusedTools: createRefusedTools(),
       parked: typedParts(parked),
@@ -121,30 +122,22 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   };
 }
 
-/** The upstream of a model: the first configured one that serves it, or the demo model while none is configured. */
-function chooseUpstream(upstreams: Upstreams): (model: string) => ChatUpstream | null {
+/** The upstreams of a model, those configured that serve it, or the demo model while none is configured. */
+function chooseUpstream(
+  upstreams: Upstreams,
+  log: Log,
+): (model: string, requestId: string) => ChatUpstream | null {
   if (upstreams.all.length > 0) {
-    return (model) => {
-      const upstream = upstreams.find(model);
-      return upstream && { ...upstream, forward: forwardChat(upstream) };
+    return (model, requestId) => {
+      const [first, ...others] = upstreams.matching(model);
+      const onFallback = (from: string, to: string, error: unknown) =>
+        log.warn('upstream_fallback', { requestId, from, to, error });
+      return first ? createRoute([first, ...others], onFallback) : null;
     };
   }
   const demo = createDemoModel();
   const capabilities = { of: () => defaultCapabilities, learn: () => undefined };
   return () => ({ name: demo.name, capabilities, ask: () => demo.ask, forward: null });
-}
-
-function forwardChat(upstream: Upstream): NonNullable<ChatUpstream['forward']> {
-  return (body, context, signal) =>
-    upstream.forward(
-      {
-        method: 'POST',
-        path: '/chat/completions',
-        body: typeof body === 'string' ? Buffer.from(body) : body,
-      },
-      context,
-      signal,
-    );
 }
 
 /** The store keeps JSON and does not know what it is. */

@@ -8,7 +8,7 @@ import type { Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { readMember, requestText, withMembers, type ChatRequest } from '../openai/request.ts';
+import { readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 import { readChatRequest } from './request-body.ts';
 
@@ -37,16 +37,16 @@ export interface ChatUpstream {
     readonly learn: (request: ChatRequest, tools: 'none', milliseconds: number) => void;
   };
   readonly ask: (context: UpstreamContext) => Doors['ask'];
-  /** Bytes in, bytes out; `null` for an upstream that lives in this process. */
+  /** The client's bytes, or a request put together here; `null` for an upstream that lives in this process. */
   readonly forward:
-    | ((body: string | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
+    | ((body: ChatRequest | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
     | null;
 }
 
 /** Who may use what, and where hidden history is kept. */
 export interface ExchangeOptions {
   readonly consumerOf: (request: FastifyRequest) => Consumer;
-  readonly upstreamOf: (model: string) => ChatUpstream | null;
+  readonly upstreamOf: (model: string, requestId: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
   readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
   readonly parked: {
@@ -86,7 +86,7 @@ export async function prepareExchange(
   const sent = readChatRequest(request.body as Buffer);
   const model = readMember(sent, 'model');
   const name = typeof model === 'string' ? model : '';
-  const upstream = options.upstreamOf(name);
+  const upstream = options.upstreamOf(name, request.id);
   if (!upstream) throw gatewayError('model_not_found', [name.slice(0, 100)], { param: 'model' });
 
   const { narrowing, client } = takeNarrowing(request, sent);
@@ -112,8 +112,8 @@ export async function prepareExchange(
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
   const body = () => {
-    if (restored === modern) return client === sent ? (request.body as Buffer) : requestText(client);
-    return requestText(restored);
+    if (restored === modern) return client === sent ? (request.body as Buffer) : client;
+    return restored;
   };
   return {
     request,

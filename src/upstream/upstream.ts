@@ -20,7 +20,7 @@ interface ForwardRequest {
 }
 
 /** An answer that is passed through, with the headers that the client may see (H8). */
-interface ForwardedAnswer {
+export interface ForwardedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
@@ -48,8 +48,8 @@ export interface Upstream {
 /** The configured upstreams. */
 export interface Upstreams {
   readonly all: readonly Upstream[];
-  /** The first whose model patterns match. */
-  readonly find: (model: string) => Upstream | null;
+  /** Those whose model patterns match, in the configured order. */
+  readonly matching: (model: string) => Upstream[];
 }
 
 /** Deadlines in milliseconds. The first byte of a step may take the rest of the run: its signal ends it (K5). */
@@ -78,12 +78,10 @@ export function createUpstreams(
   );
   return {
     all,
-    find(model) {
-      const place = configured.findIndex(({ models }) =>
-        models.some((pattern) => matchesModel(pattern, model)),
-      );
-      return all[place] ?? null;
-    },
+    matching: (model) =>
+      all.filter((_upstream, place) =>
+        configured[place]?.models.some((pattern) => matchesModel(pattern, model)),
+      ),
   };
 }
 

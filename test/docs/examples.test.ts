@@ -148,6 +148,8 @@ const environment = {
   ALICE_KEY: 'alice-0123456789abcdef',
   REPORTS_KEY: 'reports-0123456789abcdef',
   OPENAI_API_KEY: 'sk-x',
+  MAIN_KEY: 'sk-main',
+  SPARE_KEY: 'sk-spare',
 };
 
 async function readConfiguration(text: string, context: TestContext): Promise<Config> {

@@ -40,7 +40,7 @@ export async function startGateway(
     models: ['*'],
     ...(key !== undefined && { key }),
   };
-  const acme = createUpstreams([config], startEgress(t).upstream, patience).find('m');
+  const acme = createUpstreams([config], startEgress(t).upstream, patience).matching('m')[0];
   assert.ok(acme);
   const server = fastify();
   server.setErrorHandler((error, _request, reply) => {

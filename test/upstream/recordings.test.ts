@@ -72,7 +72,7 @@ for (const [endpoint, count] of Object.entries(endpoints)) {
     });
     const capabilities = [{ models: ['*'], tools: endpoint as Endpoint }];
     const configured = { name: 'u', url: peer.origin, models: ['*'], capabilities };
-    const upstream = createUpstreams([configured], startEgress(t).upstream).find('m');
+    const upstream = createUpstreams([configured], startEgress(t).upstream).matching('m')[0];
     assert.ok(upstream);
     const request = parseRequest(
       '{"model":"m","messages":[],"tools":[{"type":"function","function":{"name":"f"}}]}',

@@ -16,7 +16,7 @@ const ours = 'sk-gateway-key-0123456789';
 function upstreamAt(t: TestContext, url: string, key?: string): Upstream {
   const egress = startEgress(t);
   const config = { name: 'acme', url, models: ['*'], ...(key !== undefined && { key }) };
-  const upstream = createUpstreams([config], egress.upstream, patience).find('m');
+  const upstream = createUpstreams([config], egress.upstream, patience).matching('m')[0];
   assert.ok(upstream);
   return upstream;
 }
@@ -495,10 +495,10 @@ test('architecture 4: the first upstream whose pattern matches serves a model', 
     ],
     egress.upstream,
   );
-  assert.equal(upstreams.find('gpt-5')?.name, 'a');
-  assert.equal(upstreams.find('o3')?.name, 'a');
-  assert.equal(upstreams.find('meta/llama-3')?.name, 'b');
-  assert.equal(upstreams.find('claude'), null);
+  assert.equal(upstreams.matching('gpt-5')[0]?.name, 'a');
+  assert.equal(upstreams.matching('o3')[0]?.name, 'a');
+  assert.equal(upstreams.matching('meta/llama-3')[0]?.name, 'b');
+  assert.deepEqual(upstreams.matching('claude'), []);
   assert.deepEqual(
     upstreams.all.map(({ name, hasKey }) => [name, hasKey]),
     [
