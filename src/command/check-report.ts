@@ -2,16 +2,15 @@
 import { basename } from 'node:path';
 import type { Diagnostic } from '../openapi/diagnostic.ts';
 import { rateUsability } from '../plugin/usability.ts';
-import { fixOf } from './fixes.ts';
 import type { FoundPlugin } from './load-plugins.ts';
-import { colours, sumTokens } from './plugin-list.ts';
+import { colours, drawDiagnostic, sumTokens } from './plugin-list.ts';
 import { drawTable, shorten, wrap } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 type Ink = Pick<Terminal, 'columns' | 'paint'>;
 
 /** Beyond so many plugins infos and the reasons of scores are left out, unless all is asked for. */
-const longList = 10;
+export const longList = 10;
 /** Findings of one code that are shown of one plugin, unless all is asked for. */
 const ofOneKind = 3;
 
@@ -77,20 +76,11 @@ function drawDetails({ path, plugin }: FoundPlugin, { all, brief }: Detail, term
   return lines.length === 0 ? '' : [head, ...lines].join('\n');
 }
 
-/** `severity code  file:line  pointer`, the message, and what to do. */
+/** The path of the plugin stands above: the file alone is enough here. */
 function drawFinding(finding: Diagnostic, terminal: Ink): string {
-  const { severity, code, source, line, pointer, message } = finding;
+  const { source } = finding;
   const file = /^https?:/.test(source) ? source : basename(source);
-  const place = [`${file}${line === null ? '' : `:${line}`}`, pointer]
-    .filter((part) => part !== '')
-    .join('  ');
-  const used = severity.length + code.length + 5;
-  const fix = fixOf(code);
-  return [
-    `  ${terminal.paint(colours[severity], severity)} ${code}  ${shorten(place, Math.max(20, terminal.columns - used))}`,
-    wrap(message, terminal.columns, '    '),
-    ...(fix === null ? [] : [wrap(`Fix: ${fix}`, terminal.columns, '    ')]),
-  ].join('\n');
+  return drawDiagnostic({ ...finding, source: file }, terminal);
 }
 
 function drawScore({ functions }: FoundPlugin['plugin'], terminal: Ink): string[] {

@@ -1,20 +1,20 @@
 // `plugin-gateway check`: says what is wrong with manifests and documents, where, and what to do.
 import { rateUsability } from '../plugin/usability.ts';
-import { loadPaths, type FoundPlugin } from './load-plugins.ts';
 import { readArguments } from './arguments.ts';
+import { drawReport, longList } from './check-report.ts';
 import { readSettings, withSamples } from './config-file.ts';
-import { drawReport } from './check-report.ts';
 import { fixOf } from './fixes.ts';
+import { loadPaths, type FoundPlugin } from './load-plugins.ts';
 import { sumTokens } from './plugin-list.ts';
 import type { Terminal } from './terminal.ts';
 
 export const help = `
 Usage: plugin-gateway check PATH... [--json] [--all] [--offline] [--config FILE]
 
-Loads plugins and says what is wrong with them, what to do, and how well a model can use each (score:
-0 to 100, see docs/plugin-author.md). A PATH is a manifest, an OpenAPI document, a folder
-of manifests, a tree with manifests, or the URL of a manifest. An ai-plugin.json with an openapi.yaml
-or openapi.json beside it uses that file as if it were served from its api.url.
+Loads plugins and says what is wrong with them, what to do, and how well a model can use each: a
+score of 0 to 100, explained in docs/plugin-author.md. A PATH is a manifest, an OpenAPI document, a
+folder of manifests, a tree with manifests, or the URL of a manifest. An ai-plugin.json with an
+openapi.yaml or openapi.json beside it uses that file as if it were served from its api.url.
 
   --json         prints an array of { path, name, state, functions, tokens, diagnostics, usability }
   --all          shows every finding, however many there are
@@ -36,8 +36,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     positionals: ['PATH...'],
   });
   const { offline = false, all = false } = values;
-  const onProgress = (loaded: number, of: number): void =>
-    terminal.progress(`${loaded} of ${of} plugins read`);
+  const onProgress = (loaded: number, of: number): void => {
+    if (of > longList) terminal.progress(`${loaded} of ${of} plugins read`);
+  };
   const config = await readSettings(values.config, terminal);
   const found = await withSamples(config, () => loadPaths(positionals, { config, offline, onProgress }));
   terminal.progress('');

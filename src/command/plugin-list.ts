@@ -1,7 +1,8 @@
 // Shows installed plugins: state, functions, tokens, and what is wrong with them.
 import type { Diagnostic } from '../openapi/diagnostic.ts';
 import type { Plugin } from '../plugin/registry.ts';
-import { drawTable, wrap } from './table.ts';
+import { fixOf } from './fixes.ts';
+import { drawTable, shorten, wrap } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
 
 /** Colour of a state or a severity. */
@@ -47,10 +48,15 @@ export function sumTokens(plugin: Pick<Plugin, 'functions'>): number {
   return plugin.functions.reduce((sum, fn) => sum + fn.tokens, 0);
 }
 
-/** A finding as `severity code source:line pointer`, its message below. */
+/** A finding as `severity code  file:line  pointer`, below it the message and what to do. */
 export function drawDiagnostic(finding: Diagnostic, terminal: Pick<Terminal, 'columns' | 'paint'>): string {
-  const place = `${finding.source}${finding.line === null ? '' : `:${finding.line}`}`;
-  const severity = terminal.paint(colours[finding.severity], finding.severity);
-  const head = `  ${severity} ${finding.code}  ${place}${finding.pointer === '' ? '' : `  ${finding.pointer}`}`;
-  return `${head}\n${wrap(finding.message, terminal.columns, '    ')}`;
+  const { severity, code, source, line, pointer, message } = finding;
+  const place = `${source}${line === null ? '' : `:${line}`}${pointer === '' ? '' : `  ${pointer}`}`;
+  const room = Math.max(20, terminal.columns - severity.length - code.length - 5);
+  const fix = fixOf(code);
+  return [
+    `  ${terminal.paint(colours[severity], severity)} ${code}  ${shorten(place, room)}`,
+    wrap(message, terminal.columns, '    '),
+    ...(fix === null ? [] : [wrap(`Fix: ${fix}`, terminal.columns, '    ')]),
+  ].join('\n');
 }

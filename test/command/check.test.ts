@@ -222,11 +222,19 @@ test('at 80 columns no line of the report is longer, whatever the paths and poin
   for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(' '), line);
 });
 
-test('progress is told as plugins are read, and gone at the end', async () => {
+test('progress is told while a long list is read, and gone at the end', async (context) => {
+  const names = Array.from({ length: 12 }, (_, at) => `${at}.json`);
+  const root = await folder(
+    context,
+    Object.fromEntries(names.map((name) => [name, JSON.stringify(manifest)])),
+  );
   const terminal = recordTerminal();
-  await main(['check', 'well-known', '--offline'], terminal);
-  assert.deepEqual(terminal.steps, [1, 2, 3].map((at) => `${at} of 3 plugins read`).concat(''));
+  await main(['check', root, '--offline'], terminal);
+  assert.deepEqual(terminal.steps, names.map((_, at) => `${at + 1} of 12 plugins read`).concat(''));
   assert.doesNotMatch(terminal.out() + terminal.err(), /plugins read/);
+  const short = recordTerminal();
+  await main(['check', 'well-known', '--offline'], short);
+  assert.deepEqual(short.steps, ['']);
 });
 
 test('functions are printed byte for byte as they are injected, or as a table', async () => {
