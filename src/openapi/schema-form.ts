@@ -29,7 +29,7 @@ const meantTypes = new Map<string, { type: string; format?: string } | null>([
 ]);
 
 /** Keywords and the type that their value must have to mean anything. */
-const forms: Readonly<Record<string, (value: Json) => boolean>> = {
+const forms = Object.entries<(value: Json) => boolean>({
   description: (value) => typeof value === 'string',
   title: (value) => typeof value === 'string',
   format: (value) => typeof value === 'string',
@@ -46,13 +46,13 @@ const forms: Readonly<Record<string, (value: Json) => boolean>> = {
   minProperties: Number.isInteger,
   maxProperties: Number.isInteger,
   uniqueItems: (value) => typeof value === 'boolean',
-};
+});
 
 type Warn = (code: string, message: string) => void;
 
 /** The schema with its own keywords (not those of its parts, which have been through this) in 3.1's form. */
 export function modernise(schema: JsonObject, warn: Warn): JsonObject {
-  for (const [keyword, fits] of Object.entries(forms)) {
+  for (const [keyword, fits] of forms) {
     const value = schema[keyword];
     if (value === undefined || fits(value)) continue;
     delete schema[keyword];

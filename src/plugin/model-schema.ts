@@ -157,7 +157,7 @@ function showArray(showing: Showing): void {
   const first = member(schema, 'prefixItems');
   if (Array.isArray(first)) {
     const distinct = unique(first.map((one) => showSchema(asSchema(one), { onConflict })));
-    shown['items'] = distinct.length === 1 ? (distinct[0] ?? {}) : { anyOf: distinct };
+    shown['items'] = distinct.length === 1 ? (distinct[0] ?? {}) : { anyOf: [...distinct] };
     words.push('items in the order given');
   } else if (isObject(items)) shown['items'] = showSchema(items, { required: true, onConflict });
   else if (shown['type'] === 'array') shown['items'] = {};
@@ -167,7 +167,8 @@ function asSchema(value: Json): Schema {
   return isObject(value) || typeof value === 'boolean' ? value : {};
 }
 
-function unique(schemas: readonly JsonObject[]): JsonObject[] {
+function unique(schemas: readonly JsonObject[]): readonly JsonObject[] {
+  if (schemas.length < 2) return schemas;
   const seen = new Map<string, JsonObject>();
   for (const schema of schemas) {
     const text = JSON.stringify(schema);
@@ -177,7 +178,7 @@ function unique(schemas: readonly JsonObject[]): JsonObject[] {
 }
 
 /** The variants of `anyOf` and `oneOf`; those that only demand names become words. */
-function showUnion(showing: Showing): JsonObject[] {
+function showUnion(showing: Showing): readonly JsonObject[] {
   const { schema, words, onConflict } = showing;
   const written = ['anyOf', 'oneOf'].map((keyword) => member(schema, keyword)).find(Array.isArray) ?? [];
   const variants: JsonObject[] = [];

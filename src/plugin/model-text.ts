@@ -31,8 +31,12 @@ function decodeEntity(entity: string): string {
     : '';
 }
 
+/** What a clean text does not have: anything but plain ASCII, `&`, `<`, needless blanks. */
+const unclean = /[^ !-%'-;=-~]| {2}|^ | $/;
+
 /** A text without HTML tags, entities, invisible characters and needless blanks; Markdown and braces stay. */
 export function cleanText(text: string): string {
+  if (!unclean.test(text)) return text;
   return text
     .toWellFormed()
     .replaceAll(/\r\n?/g, '\n')
