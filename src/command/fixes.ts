@@ -38,7 +38,7 @@ const fixes: Readonly<Record<string, string | null>> = {
   stale: 'Mend the source; the next reload takes it.',
   'change-waiting': null,
   // the document
-  'document-path': 'Write the whole URL, or the plain name of a file in the folder "openapi".',
+  'document-path': 'Write a URL, or the plain name of a file in the folder "openapi".',
   'document-unreachable':
     'Put the document there, or set "spec" in the settings of the plugin to where it is.',
   'document-limit':

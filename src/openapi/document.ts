@@ -187,7 +187,7 @@ function findVersion(root: JsonObject, report: Report): ApiDocument['version'] {
 }
 
 /** How many operations the paths hold, roughly: what a reference leads to counts as one. */
-export function countOperations(root: JsonObject): number {
+function countOperations(root: JsonObject): number {
   let count = 0;
   for (const [, item] of entriesOf(member(root, 'paths'))) {
     for (const method of pathMethods) if (isObject(member(item, method))) count += 1;

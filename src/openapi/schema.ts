@@ -4,7 +4,8 @@ import type { ApiDocument } from './document.ts';
 import type { Report } from './diagnostic.ts';
 import type { References } from './reference.ts';
 import { modernise, tagVariant } from './schema-form.ts';
-import { entriesOf, isObject, member, pointerTo, setMember } from './value.ts';
+import type { Meter } from './schema-meter.ts';
+import { entriesOf, isObject, listMember, member, pointerTo, setMember } from './value.ts';
 
 /**
  * A JSON Schema of an operation: references inlined (cycles and limits cut to `{type:"object"}`), 3.0's `nullable`
@@ -13,19 +14,19 @@ import { entriesOf, isObject, member, pointerTo, setMember } from './value.ts';
  */
 export type Schema = boolean | JsonObject;
 
-/** Reads the schemas of one operation, which share a budget (F7). */
-export interface SchemaReader {
-  /** A value that is absent is the schema `{}`. */
-  read(value: Json | undefined, pointer: string): Schema;
-}
-
-const mostResolutions = 10_000;
-/** What one operation may hold (F7). */
-export const mostSchemaNodes = 20_000;
-/** References inside one another that are inlined, from the first to the last attempt at staying in the budget. */
-const referenceDepths = [64, 3, 1];
-/** A chain of schemas may nest deeper than any document does. */
-const deepest = 64;
+/** What a schema keeps that is shown without its parts. */
+const shallow = [
+  'type',
+  'title',
+  'description',
+  'format',
+  'enum',
+  'const',
+  'default',
+  'nullable',
+  'readOnly',
+  'deprecated',
+];
 
 const schemaMaps = new Set(['patternProperties', 'dependentSchemas']);
 const schemaLists = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
@@ -61,36 +62,41 @@ interface Place {
   readonly depth: number;
 }
 
-/** A schema is larger than the budget. */
-class TooLarge extends Error {}
-
-/**
- * A reader for the schemas of one operation of `document`. A schema that would grow beyond `mostNodes` is read again
- * with fewer levels of references, so that all its properties are there, if not all that lies below them.
- */
-export function createSchemaReader(
-  document: ApiDocument,
-  references: References,
-  report: Report,
-  mostNodes: number = mostSchemaNodes,
-): SchemaReader {
-  const strict = document.version === '2.0' || document.version === '3.0';
+/** What inlining works with. */
+export interface Inlining {
+  readonly document: ApiDocument;
+  readonly references: References;
+  readonly report: Report;
+  readonly meter: Meter;
   /** Names of `readOnly` properties that were left out, by the schema that had them. */
-  const omitted = new WeakMap<JsonObject, ReadonlySet<string>>();
-  let nodes = 0;
-  let resolutions = 0;
-  /** References that may be inlined inside one another in the present attempt. */
-  let depth = Number.POSITIVE_INFINITY;
-  let isLast = false;
+  readonly omitted: WeakMap<JsonObject, ReadonlySet<string>>;
+}
 
-  function cut(): Schema {
-    if (!isLast) throw new TooLarge();
-    return {};
+/** Reads a schema, inlining what it refers to as far as the meter has room. Throws its {@link Outgrown}. */
+export type Inline = (value: Json | undefined, pointer: string) => Schema;
+
+/** An inliner of the schemas of one operation. */
+export function createInline({ document, references, report, meter, omitted }: Inlining): Inline {
+  const strict = document.version === '2.0' || document.version === '3.0';
+
+  /** A schema of the right type and some description, open for the rest. */
+  function readShallow(value: JsonObject, place: Place): Schema {
+    const target = references.follow(value, place.pointer);
+    const own: JsonObject = {};
+    if (target.kind === 'found') {
+      for (const name of shallow) {
+        const kept = member(target.value, name);
+        if (kept !== undefined) own[name] = kept;
+      }
+      if (isObject(member(target.value, 'properties'))) own['type'] ??= 'object';
+      const isReference = target.pointer !== place.pointer;
+      if (isReference && own['title'] === undefined) own['description'] ??= nameOf(target.pointer);
+    }
+    return modernise(own, (code, message) => report.warning(code, place.pointer, message));
   }
 
   function readReference(value: JsonObject, reference: string, place: Place): Schema {
-    resolutions += 1;
-    if (resolutions > mostResolutions) return cut();
+    meter.resolve();
     const target = references.find(reference);
     if (target.kind !== 'found') {
       const external = target.kind === 'external';
@@ -100,15 +106,16 @@ export function createSchemaReader(
       report.warning(external ? 'ref-external' : 'ref-broken', place.pointer, message);
       return {};
     }
-    const isFurther = place.path.length > depth && !isPlain(target.value);
-    if (isFurther || place.path.includes(target.pointer)) {
-      return {
-        type: 'object',
-        description: `${target.pointer.split('/').at(-1) ?? 'the schema'}${isFurther ? '' : ' again, as above'}`,
-      };
+    const { pointer } = target;
+    if (place.path.includes(pointer)) {
+      meter.repeat(pointer);
+      return { type: 'object', description: `${nameOf(pointer)} again, as above` };
     }
-    const path = [...place.path, target.pointer];
-    const inlined = read(target.value, { pointer: target.pointer, path, depth: place.depth + 1 });
+    const path = [...place.path, pointer];
+    const depth = place.depth + 1;
+    const inlined = meter.share(pointer, place.path, depth, () =>
+      read(target.value, { pointer, path, depth }),
+    );
     return overlay(inlined, value, place);
   }
 
@@ -161,10 +168,9 @@ export function createSchemaReader(
     for (const one of members) for (const name of omitted.get(one) ?? []) names.add(name);
     if (names.size === 0) return;
     omitted.set(schema, names);
-    for (const one of [schema, ...members]) {
-      if (!Array.isArray(one['required'])) continue;
-      one['required'] = one['required'].filter((name) => typeof name !== 'string' || !names.has(name));
-    }
+    const parts = listMember(schema, 'allOf').map((one) => withoutRequired(one, names));
+    if (parts.length > 0) schema['allOf'] = parts;
+    if (Array.isArray(schema['required'])) schema['required'] = without(schema['required'], names);
   }
 
   function readMember(name: string, value: Json, whole: JsonObject, place: Place, schema: JsonObject): void {
@@ -191,8 +197,7 @@ export function createSchemaReader(
   function read(value: Json | undefined, place: Place): Schema {
     if (typeof value === 'boolean') return value;
     if (!isObject(value)) return {};
-    nodes += 1;
-    if (nodes > mostNodes || place.depth > deepest) return cut();
+    if (!meter.take(place.depth)) return readShallow(value, place);
     const reference = member(value, '$ref') ?? member(value, '$dynamicRef');
     if (typeof reference === 'string') return readReference(value, reference, place);
     const schema: JsonObject = {};
@@ -205,34 +210,25 @@ export function createSchemaReader(
     return modernise(schema, (code, message) => report.warning(code, place.pointer, message));
   }
 
-  return {
-    read(value, pointer) {
-      const before = { nodes, resolutions };
-      for (depth of referenceDepths) {
-        ({ nodes, resolutions } = before);
-        isLast = depth === referenceDepths.at(-1);
-        try {
-          return read(value, { pointer, path: [pointer], depth: 0 });
-        } catch (error) {
-          if (!(error instanceof TooLarge)) throw error;
-          const message = `A schema grows beyond ${mostNodes} nodes, ${mostResolutions} references or ${deepest} levels; what lies deep in it is any object.`;
-          report.warning('schema-cut', pointer, message);
-        }
-      }
-      return {};
-    },
-  };
+  return (value, pointer) => read(value, { pointer, path: [pointer], depth: 0 });
 }
 
-/** Texts, numbers and the like: nothing lies below them. */
-function isPlain(value: Json): boolean {
-  return ['properties', 'items', 'allOf', 'anyOf', 'oneOf', 'additionalProperties'].every(
-    (name) => member(value, name) === undefined,
-  );
+function nameOf(pointer: string): string {
+  return pointer.split('/').at(-1) ?? 'the schema';
 }
 
 function pickText(siblings: JsonObject): JsonObject {
   return typeof siblings['description'] === 'string' ? { description: siblings['description'] } : {};
+}
+
+/** The schema, or a copy that does not demand these names: other schemas may have it as a part. */
+function withoutRequired(schema: Json, names: ReadonlySet<string>): Json {
+  if (!isObject(schema) || !Array.isArray(schema['required'])) return schema;
+  return { ...schema, required: without(schema['required'], names) };
+}
+
+function without(required: readonly Json[], names: ReadonlySet<string>): Json[] {
+  return required.filter((name) => typeof name !== 'string' || !names.has(name));
 }
 
 function namesIn(value: Json | undefined): string[] {

@@ -2,7 +2,8 @@
 import type { Json, JsonObject } from '../openai/chat.ts';
 import type { Report } from '../openapi/diagnostic.ts';
 import type { References } from '../openapi/reference.ts';
-import type { Schema, SchemaReader } from '../openapi/schema.ts';
+import type { SchemaReader } from '../openapi/schema-reader.ts';
+import type { Schema } from '../openapi/schema.ts';
 import type { ParameterStyle, PropertyEncoding } from '../openapi/serialize.ts';
 import { entriesOf, isObject, member, pointerTo, setMember, textMember } from '../openapi/value.ts';
 

@@ -1,10 +1,10 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
-import { countOperations, withLines, type ApiDocument } from '../openapi/document.ts';
+import { withLines, type ApiDocument } from '../openapi/document.ts';
 import { pathMethods } from '../openapi/path-method.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
-import { createSchemaReader, mostSchemaNodes } from '../openapi/schema.ts';
+import { createSchemaReader, createSharedSchemas, type SharedSchemas } from '../openapi/schema-reader.ts';
 import {
   entriesOf,
   freezeDeep,
@@ -76,12 +76,11 @@ interface Reading {
   readonly document: ApiDocument;
   readonly context: OperationContext;
   readonly references: References;
+  readonly schemas: SharedSchemas;
   readonly report: Report;
   readonly filter: FilterDecision;
   readonly schemes: ReadonlyMap<string, SecurityScheme>;
   readonly credentials: ReadonlySet<string>;
-  /** What the schemas of one operation may hold. */
-  readonly nodes: number;
 }
 
 /** One operation before it is read: where it stands. */
@@ -112,10 +111,10 @@ export function readOperations(
     document,
     context,
     references,
+    schemas: createSharedSchemas(),
     report,
     schemes,
     filter: createFilter(context.operations),
-    nodes: nodesPerOperation(document.root),
     credentials: new Set(credentials.map((scheme) => parameterKey(scheme.in, scheme.parameter))),
   };
   const operations: Operation[] = [];
@@ -133,17 +132,6 @@ export function readOperations(
     );
   }
   return { operations, diagnostics: withLines(report.diagnostics, document.text) };
-}
-
-/** All schemas of a document, held in memory at once: documents of a thousand operations get by with less each. */
-const mostDocumentNodes = 10_000_000;
-const manyOperations = 1000;
-
-function nodesPerOperation(root: JsonObject): number {
-  const count = countOperations(root);
-  return count <= manyOperations
-    ? mostSchemaNodes
-    : Math.min(mostSchemaNodes, Math.floor(mostDocumentNodes / count));
 }
 
 /** Settings and policies name operations by id: of several with one id, they mean all. */
@@ -236,7 +224,7 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
     return null;
   }
 
-  const schemas = createSchemaReader(document, references, report, reading.nodes);
+  const schemas = createSchemaReader(document, references, report, reading.schemas);
   const read = readParameters(
     [
       { of: site.item, pointer: site.itemPointer },

@@ -2,7 +2,8 @@
 import type { Json, JsonObject } from '../openai/chat.ts';
 import type { Report } from '../openapi/diagnostic.ts';
 import type { References } from '../openapi/reference.ts';
-import type { Schema, SchemaReader } from '../openapi/schema.ts';
+import type { SchemaReader } from '../openapi/schema-reader.ts';
+import type { Schema } from '../openapi/schema.ts';
 import type { ParameterPlace, ParameterStyle, ValueEncoding } from '../openapi/serialize.ts';
 import { entriesOf, isObject, listMember, member, pointerTo, textMember } from '../openapi/value.ts';
 import type { PathTemplate } from './path-template.ts';

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { createReport, type Diagnostic } from '../../src/openapi/diagnostic.ts';
 import { readDocument } from '../../src/openapi/document.ts';
 import { createReferences } from '../../src/openapi/reference.ts';
-import { createSchemaReader, type Schema } from '../../src/openapi/schema.ts';
+import { createSchemaReader } from '../../src/openapi/schema-reader.ts';
+import type { Schema } from '../../src/openapi/schema.ts';
 
 /** Reads the schema of one place of a document. */
 function read(
