@@ -91,7 +91,7 @@ function writtenParameters(declared: Declared): Written[] {
 }
 
 /** The variables in the path part of a key. */
-export function pathVariables(key: string): string[] {
+function pathVariables(key: string): string[] {
   const path = key.split(/[?#]/, 1)[0] ?? '';
   return [...new Set(Array.from(path.matchAll(/\{([^{}]+)\}/g), (match) => match[1] ?? ''))];
 }

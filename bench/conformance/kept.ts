@@ -114,7 +114,7 @@ function indexNodes(shown: ShownFunction, origins: FindOrigins): Map<string, Tre
 const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
 /** Both sides alike: without HTML tags, entities (which may be written twice over), blanks and invisible characters (S1). */
-export function normal(text: string): string {
+function normal(text: string): string {
   let plain = text;
   for (let round = 0; round < 3; round += 1) {
     plain = plain

@@ -31,7 +31,11 @@ export interface Outcome {
 /** A text longer than this is measured by its length: counting would take longer than converting. */
 const mostCounted = 4_000_000;
 
-async function run(converter: Converter, file: string): Promise<Outcome> {
+/** A document with more operations is converted, but its facts are not counted: that alone would take minutes. */
+export const mostCountedOperations = 5000;
+
+/** Says when the converter is through: what follows is not its time. */
+async function run(converter: Converter, file: string, onConverted: () => void): Promise<Outcome> {
   const text = readText(file);
   const declared = new Map(declaredOperations(parseTree(text)).map((one) => [siteOf(one), one]));
   const nothing = {
@@ -44,6 +48,7 @@ async function run(converter: Converter, file: string): Promise<Outcome> {
   };
   try {
     const functions = await converter.convert(text, file);
+    onConverted();
     if (functions.length === 0) return { ...nothing, error: 'no function' };
     return { ...nothing, ...judge(converter, functions, declared), error: null };
   } catch (error) {
@@ -71,7 +76,7 @@ function judge(
     else refused[reason] = (refused[reason] ?? 0) + 1;
     tokens += tokensOf(fn);
   }
-  for (const [site, one] of declared) {
+  for (const [site, one] of declared.size > mostCountedOperations ? [] : declared) {
     const fn = bySite.get(site) ?? null;
     addTally(kept, tally(factsOf(one), fn, fn?.origins ?? converter.origins));
   }
@@ -89,7 +94,7 @@ function listen(): void {
   process.on('message', ({ converter: name, file }: Question) => {
     const converter = converters.find((one) => one.name === name);
     if (!converter) throw new Error(`there is no converter ${name}`);
-    void run(converter, file).then((outcome) => process.send?.(outcome));
+    void run(converter, file, () => process.send?.('converted')).then((outcome) => process.send?.(outcome));
   });
 }
 

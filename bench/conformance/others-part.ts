@@ -7,13 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { generalDocuments, genuineLabels, readText, storePlugins } from './data.ts';
 import { addTally, emptyTally, type Tally } from './kept.ts';
 import { factKinds } from './facts.ts';
-import type { Outcome, Question } from './others-child.ts';
+import { mostCountedOperations, type Outcome, type Question } from './others-child.ts';
 import { converters, installedVersion } from './others.ts';
 import { count, percent, table, thousands, type Section } from './report.ts';
 import type { Progress } from './progress.ts';
 
 const memory = 2048;
 const seconds = 20;
+/** For counting afterwards what came out. */
+const judgingSeconds = 120;
 
 /** Installs the other converters into this folder, where they are missing. They are no part of the product. */
 export function installOthers(say: (text: string) => void): void {
@@ -55,8 +57,12 @@ class Worker {
         }
         resolve(result);
       };
-      const timer = setTimeout(() => finish(`more than ${String(seconds)} s`), seconds * 1000);
-      child.once('message', (outcome) => finish(outcome as Outcome));
+      let timer = setTimeout(() => finish(`more than ${String(seconds)} s`), seconds * 1000);
+      child.on('message', (message) => {
+        if (message !== 'converted') return finish(message as Outcome);
+        clearTimeout(timer);
+        timer = setTimeout(() => finish('too large to judge'), judgingSeconds * 1000);
+      });
       child.once('exit', (_, signal) =>
         finish(signal === 'SIGABRT' ? `more than ${String(memory)} MB` : 'crash'),
       );
@@ -180,7 +186,7 @@ function write(sums: ReadonlyMap<string, Sum>, store: number, general: number): 
   return [
     '## Beside other converters',
     '',
-    `Each reads the same texts: ${versions}. Every document is converted in a process of its own kind, without a network, in ${String(seconds)} s and ${String(memory)} MB. "Accepted" are functions that OpenAI's API takes (name, object at the root, \`items\` on arrays, no reference that leads out of the function), of a name that no other function of the document has. "Kept" is counted of the documents that a converter loads. Only conversion is compared here, not the requests that follow.`,
+    `Each reads the same texts: ${versions}. Every document is converted in a process of its own kind, without a network, in ${String(seconds)} s and ${String(memory)} MB. "Accepted" are functions that OpenAI's API takes (name, object at the root, \`items\` on arrays, no reference that leads out of the function), of a name that no other function of the document has. "Kept" is counted of the documents that a converter loads, up to ${String(mostCountedOperations)} operations each. Only conversion is compared here, not the requests that follow.`,
     '',
     `### ${String(store)} documents of the store`,
     '',
@@ -193,6 +199,8 @@ function write(sums: ReadonlyMap<string, Sum>, store: number, general: number): 
     loadTable(of('general')),
     '',
     keptTable(of('general')),
+    '',
+    'The gateway shortens functions of more than 5,000 tokens, with a diagnostic, so that one function never fills a context: here these few hold most of all texts. Of functions of full length it keeps what the table of general documents says.',
   ].join('\n');
 }
 

@@ -29,7 +29,7 @@ const plainSettings: Omit<PluginSettings, 'operations'> = {
 };
 
 /** Everything included, what documents hide too (N7): a filter names hidden operations one by one. */
-export function includeAll(sites: readonly string[]): { include: string[]; exclude: string[] } {
+function includeAll(sites: readonly string[]): { include: string[]; exclude: string[] } {
   return { include: ['*', ...sites], exclude: [] };
 }
 

@@ -124,7 +124,7 @@ function readMatrix(
 }
 
 /** A parameter with `content`: JSON, or the text itself. */
-export function readContent(text: string, media: string): Loose {
+function readContent(text: string, media: string): Loose {
   return /json/i.test(media) ? (loosen(JSON.parse(text)) ?? '') : text;
 }
 
