@@ -7,7 +7,7 @@ import { factsOf } from './facts.ts';
 import { addTally, emptyTally, tally, type Tally } from './kept.ts';
 import { createProfileCheck } from './legal.ts';
 import { startLoopback } from './loopback.ts';
-import { convertDocument, originsOf, siteOfFunction } from './ours.ts';
+import { convertDocument, hiddenSites, originsOf, siteOfFunction } from './ours.ts';
 import { tryCall } from './trial.ts';
 import { parseTree } from './tree.ts';
 
@@ -30,6 +30,8 @@ export interface Report {
 }
 
 const mostCalls = 300;
+/** A document with more operations is converted and called, but what it keeps is not counted: that takes minutes. */
+const mostCounted = 5000;
 
 /** Converts, measured; then everything that is said about the functions, against the raw document. */
 async function check(file: string): Promise<Report> {
@@ -39,7 +41,7 @@ async function check(file: string): Promise<Report> {
   const milliseconds = Math.round(performance.now() - started);
   const rss = process.resourceUsage().maxRSS * 1024;
   const declared = declaredOperations(parseTree(text));
-  const { functions, diagnostics } = convertDocument(text, file, declared.map(siteOf));
+  const { functions, diagnostics } = convertDocument(text, file, hiddenSites(declared));
   const bySite = new Map(functions.map((fn) => [siteOfFunction(fn), fn]));
   const trimmed = new Set(
     diagnostics
@@ -66,7 +68,8 @@ async function check(file: string): Promise<Report> {
     if (fn) names.add(fn.name.toLowerCase());
     if (fault === null && isNew) legal += 1;
     else faults.push(`${siteOf(one)}: ${fault ?? 'the name is taken'}`);
-    if (fn && !trimmed.has(fn.operation.pointer)) addTally(kept, countKept(one, fn, losses));
+    if (declared.length <= mostCounted && fn && !trimmed.has(fn.operation.pointer))
+      addTally(kept, countKept(one, fn, losses));
     if (fn && short.has(fn.operation.pointer)) cut += 1;
   }
   const called = await callSome(declared, bySite, trimmed);

@@ -140,7 +140,12 @@ function write(
     `Up to 300 operations per document are called, with all and with the required arguments. ${count(sums.ambiguous)} calls more were refused as they should be: an exploded object would have taken over the name of another parameter. ${count(sums.trimmed)} functions need more than 5,000 tokens at level 1 and are shortened; ${count(sums.cut)} descriptions exceed the 1,024 characters of the profile and are cut. Both are diagnostics.`,
     '',
     table(
-      ['kept at level 1, functions of full length', 'in the documents', 'in the functions', 'kept'],
+      [
+        'kept at level 1 (functions of full length, documents of up to 5,000 operations)',
+        'in the documents',
+        'in the functions',
+        'kept',
+      ],
       keptRows,
     ),
     '',

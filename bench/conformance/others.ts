@@ -1,7 +1,7 @@
 // The other converters: each reads a document's text and says what functions it would show a model.
 import { createRequire } from 'node:module';
-import { declaredOperations, siteOf } from './declared.ts';
-import { convertDocument, originsOf, siteOfFunction } from './ours.ts';
+import { declaredOperations } from './declared.ts';
+import { convertDocument, hiddenSites, originsOf, siteOfFunction } from './ours.ts';
 import { parseTree } from './tree.ts';
 import type { FindOrigins, Origin, ShownFunction } from './kept.ts';
 
@@ -147,7 +147,7 @@ const gateway: Converter = {
     const { functions, diagnostics } = convertDocument(
       text,
       file,
-      declaredOperations(parseTree(text)).map(siteOf),
+      hiddenSites(declaredOperations(parseTree(text))),
     );
     const reason = diagnostics.find((one) => one.severity === 'error');
     if (functions.length === 0 && reason) throw new Error(reason.message);

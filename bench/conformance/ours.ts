@@ -13,7 +13,7 @@ import { nameFunctions } from '../../src/plugin/function-name.ts';
 import { makeFunction } from '../../src/plugin/function.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
 import type { StorePlugin } from './data.ts';
-import { siteOf } from './declared.ts';
+import { siteOf, type Declared } from './declared.ts';
 import type { FindOrigins, Origin } from './kept.ts';
 
 /** The credential of every plugin in these trials. */
@@ -31,6 +31,16 @@ const plainSettings: Omit<PluginSettings, 'operations'> = {
 /** Everything included, what documents hide too (N7): a filter names hidden operations one by one. */
 function includeAll(sites: readonly string[]): { include: string[]; exclude: string[] } {
   return { include: ['*', ...sites], exclude: [] };
+}
+
+/** The operations that are offered only when they are named (N7). */
+export function hiddenSites(operations: readonly Declared[]): string[] {
+  return operations
+    .filter(({ method, operation }) => {
+      const isOff = operation['deprecated'] === true || operation['x-mcp'] === false;
+      return isOff || ['OPTIONS', 'TRACE'].includes(method);
+    })
+    .map(siteOf);
 }
 
 export interface LoadedStore {
