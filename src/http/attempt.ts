@@ -14,7 +14,7 @@ import type { Log } from '../telemetry/log.ts';
 import { createEventLog } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
-import { createRunRecorder, type RunRecorder } from './run-record.ts';
+import { createRunRecorder, type RunFacts, type RunRecorder } from './run-record.ts';
 import type { Attempt } from './run-records.ts';
 import { watchRun, type RunSignals } from './run-signals.ts';
 import type { RunTape } from './run-tape.ts';
@@ -108,7 +108,16 @@ async function* chunksOf(work: Work): Chunks {
 
 function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
   const { request, consumer, upstream, model } = exchange;
-  const facts = { id: request.id, consumer: consumer.name, upstream: upstream.name, model, stream: streamed };
+  const facts: RunFacts = {
+    id: request.id,
+    consumer: consumer.name,
+    // Read when the record is written: another upstream may have stood in.
+    get upstream() {
+      return upstream.name;
+    },
+    model,
+    stream: streamed,
+  };
   return createRunRecorder(facts, options.audit);
 }
 

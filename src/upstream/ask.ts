@@ -7,7 +7,7 @@ import { readElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { readChunks } from './chunks.ts';
-import { chatDialect, createResponsesDialect, pointsToResponses } from './dialect.ts';
+import { chatDialect, createResponsesDialect, pointsToResponses, type Dialect } from './dialect.ts';
 import { readFailure, type Speaker } from './failure.ts';
 import { fitRequest } from './fit-request.ts';
 import { askHeaders, shownHeaders, type InboundHeaders } from './headers.ts';
@@ -32,9 +32,9 @@ export interface Connection {
   readonly key: string | undefined;
   readonly scrub: Speaker['scrub'];
   readonly capabilities: KnownCapabilities;
-  /** Posts JSON to a path behind the base URL. */
+  /** Posts JSON to where the dialect is spoken. */
   readonly post: (
-    path: string,
+    dialect: Dialect,
     headers: Readonly<Record<string, string>>,
     body: string,
     signal: AbortSignal,
@@ -56,9 +56,8 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
   let capabilities: Capabilities | null = null;
 
   async function post(request: ChatRequest, signal: AbortSignal): Promise<EgressAnswer> {
-    const { path, body } = dialect;
-    const text = body(request);
-    const answer = await overDeadSocket(() => connection.post(path, headers, text, signal));
+    const body = dialect.body(request);
+    const answer = await overDeadSocket(() => connection.post(dialect, headers, body, signal));
     if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
     return answer;
   }

@@ -13,12 +13,15 @@ export interface Dialect {
   readonly body: (request: ChatRequest) => string;
   /** Makes the reader of one answer. */
   readonly reader: () => AnswerReader;
+  /** It answers at once, and is silent while the model thinks: then only the run's own time ends the wait (K5). */
+  readonly maybeSilent: boolean;
 }
 
 export const chatDialect: Dialect = {
   path: '/chat/completions',
   body: requestText,
   reader: createChatReader,
+  maybeSilent: false,
 };
 
 /** For one run: the output items of each step go back verbatim with the next, the encrypted reasoning among them. */
@@ -31,6 +34,7 @@ export function createResponsesDialect(): Dialect {
       createResponsesReader((items) => {
         for (const { call_id: id } of items) if (typeof id === 'string') itemsByCall.set(id, items);
       }),
+    maybeSilent: true,
   };
 }
 

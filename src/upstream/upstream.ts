@@ -108,9 +108,9 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     key,
     scrub,
     capabilities: createCapabilities(config),
-    post(below, headers, body, signal) {
-      const path = `${base}${below}${url.search}`;
-      const limits = limitsOf(Infinity, patience.askIdle);
+    post(dialect, headers, body, signal) {
+      const path = `${base}${dialect.path}${url.search}`;
+      const limits = limitsOf(Infinity, dialect.maybeSilent ? Infinity : patience.askIdle);
       return send({ method: 'POST', origin: url.origin, path, headers, body, limits }, signal);
     },
     translate: (error) => translateFailure(name, error, seconds(patience.askIdle), maxJsonBytes),

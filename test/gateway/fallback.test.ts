@@ -132,3 +132,14 @@ test('routing: each model goes to the first upstream whose models match', async 
   assert.equal(textOf(await ask(gateway, 'json', { model: 'gpt-4.1' })), 'First.');
   assert.equal(textOf(await ask(gateway, 'json', { model: 'llama-4' })), 'Second.');
 });
+
+test('fallback: the log tells who stood in for whom, and the record of the run who answered', async (t) => {
+  const { gateway } = await start(t, () => answerError(503, 'overloaded'), [says({ text: 'Sunny.' })]);
+  await ask(gateway, 'json');
+  const [fallback] = await gateway.logged('upstream_fallback');
+  assert.equal(fallback?.['from'], 'loopback');
+  assert.equal(fallback?.['to'], 'second');
+  assert.match(String(fallback?.['requestId']), /^req_/);
+  const [record] = await gateway.logged('run');
+  assert.equal(record?.['upstream'], 'second');
+});

@@ -13,6 +13,7 @@ import {
   type UpstreamRequest,
 } from './loopback-upstream.ts';
 import type { Scope } from './loopback-server.ts';
+import { createResponsesCheck } from '../responses-schema.ts';
 import { saysInResponses, speaksResponses } from './responses-upstream.ts';
 
 const lookUp = { id: 'call_1', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
@@ -34,6 +35,8 @@ const refusal = answerJson(
   400,
 );
 
+const check = createResponsesCheck();
+
 /** A gateway whose upstream takes tools on /v1/responses only; `asked` are the requests there. */
 async function start(t: Scope, script: Script, options: GatewayOptions = {}) {
   const asked: UpstreamRequest[] = [];
@@ -42,6 +45,7 @@ async function start(t: Scope, script: Script, options: GatewayOptions = {}) {
     upstreams: (scripted) => [{ ...scripted, capabilities: [{ models: ['*'], tools: 'responses' }] }],
     ...options,
   });
+  t.after(() => asked.forEach(({ json }, number) => check(json, `request ${number}`)));
   return { gateway, asked };
 }
 
@@ -171,4 +175,26 @@ test('M12: the closing step keeps its tools there too', async (t) => {
   assert.equal(textOf(await ask(gateway, 'json')), 'Enough.');
   assert.equal(asked[1]?.json['tool_choice'], 'none');
   assert.deepEqual(asked[1]?.json['tools'], asked[0]?.json['tools']);
+});
+
+test('L1, C4: a client that still speaks functions is served there too', async (t) => {
+  const own = { id: 'call_2', name: 'mine', arguments: '{"a":1}' };
+  const { gateway, asked } = await start(t, [
+    saysInResponses({ calls: [lookUp] }),
+    saysInResponses({ calls: [own] }),
+  ]);
+  const answer = await ask(gateway, 'json', { functions: [mine.function] });
+  assert.deepEqual(answer.choices[0]?.message['function_call'], { name: 'mine', arguments: '{"a":1}' });
+  assert.equal(asked.length, 2);
+  assert.equal(asked[0]?.json['parallel_tool_calls'], false);
+});
+
+test('M4, C4: a JSON format stands beside the tools', async (t) => {
+  const { gateway, asked } = await start(t, [
+    saysInResponses({ text: 'Looking.', calls: [lookUp] }),
+    saysInResponses({ text: '{"sky":"sunny"}' }),
+  ]);
+  const response_format = { type: 'json_object' as const };
+  assert.equal(textOf(await ask(gateway, 'stream', { response_format })), '{"sky":"sunny"}');
+  assert.deepEqual(asked[1]?.json['text'], { format: { type: 'json_object' } });
 });

@@ -535,3 +535,23 @@ test('a star stands for any text, nothing too', () => {
 async function drain(chunks: AsyncIterable<Chunk>): Promise<void> {
   for await (const chunk of chunks) assert.ok(chunk.choices);
 }
+
+test('K5, C4: an upstream that thinks in silence between the events of /v1/responses is waited for', async (t) => {
+  const end = { status: 'completed', output: [], usage: null };
+  const peer = await startPeer(t, (_request, response) => {
+    response.writeHead(200, sse);
+    response.write('data: {"type":"response.created","response":{}}\n\n');
+    setTimeout(
+      () => response.end(`data: ${JSON.stringify({ type: 'response.completed', response: end })}\n\n`),
+      3 * patience.askIdle,
+    );
+  });
+  const capabilities = [{ models: ['*'], tools: 'responses' as const }];
+  const config = { name: 'acme', url: peer.origin, models: ['*'], capabilities };
+  const [upstream] = createUpstreams([config], startEgress(t).upstream, patience).matching('m');
+  const door = upstream?.ask({ headers: {}, authorization: null, onAnswer: () => undefined });
+  const tools = '[{"type":"function","function":{"name":"f"}}]';
+  const asked = parseRequest(`{"model":"m","messages":[],"tools":${tools}}`);
+  const chunks = await Array.fromAsync(door?.(asked, never()) ?? []);
+  assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'stop');
+});
