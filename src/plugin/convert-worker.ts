@@ -45,12 +45,13 @@ function serve(port: MessagePort): void {
   });
 }
 
-/** Takes the next portion from the front of a list. */
+/** Takes the next portion from the front of a list. What its operations share crosses once. */
 function take(operations: Operation[]): Operation[] {
+  const seen = new Set<unknown>();
   let values = 0;
   let count = 0;
   while (count < operations.length && values < portion) {
-    values += countValues(operations[count], portion);
+    values += countValues(operations[count], portion, seen);
     count += 1;
   }
   return operations.splice(0, count);

@@ -38,8 +38,12 @@ export interface Conversion {
 /** Converts a document. Rejects only for a fault of ours; what is wrong with the document is a diagnostic. */
 export type Convert = (job: ConversionJob) => Promise<Conversion>;
 
-/** Values in all operations together: references and aliases make a small document large (`security.md` D5). */
-const mostValues = { fetched: 1_000_000, local: 25_000_000 } as const;
+/**
+ * Values in all operations together: references and aliases make a small document large (`security.md` D5). Of a
+ * fetched one each is counted as often as it is used, because that is what it costs to make functions of it; of the
+ * operator's own, what operations share is counted once, because that is what it takes in memory.
+ */
+const mostValues = { fetched: 1_000_000, local: 10_000_000 } as const;
 
 export interface ConvertOptions {
   /** In place of the limits of the job's kind. */
@@ -68,7 +72,7 @@ export function convertDocument(
       allowed.includes(`${url.hostname}:${url.port || (url.protocol === 'http:' ? 80 : 443)}`),
   });
   const most = options.values ?? mostValues[kind];
-  if (countValues(read.operations, most) > most)
+  if (countValues(read.operations, most, kind === 'local' ? new Set() : null) > most)
     return refuse(source, `its operations hold more than ${most} values when their references are followed`);
   const { title, description } = document;
   return {
@@ -85,15 +89,16 @@ export function refuse(source: string, reason: string): Conversion {
   return { info: null, operations: [], diagnostics: report.diagnostics };
 }
 
-/** Values of all kinds in a value, counted up to a little more than `most`. */
-export function countValues(value: unknown, most: number): number {
+/** Values of all kinds in a value, counted up to a little more than `most`; with `seen`, each object and array once. */
+export function countValues(value: unknown, most: number, seen: Set<unknown> | null = null): number {
   const waiting: unknown[] = [value];
   let count = 0;
   while (waiting.length > 0 && count <= most) {
     const next = waiting.pop();
     count += 1;
-    if (typeof next === 'object' && next !== null)
-      for (const inner of Object.values(next)) waiting.push(inner);
+    if (typeof next !== 'object' || next === null || seen?.has(next)) continue;
+    seen?.add(next);
+    for (const inner of Object.values(next)) waiting.push(inner);
   }
   return count;
 }

@@ -111,6 +111,17 @@ test('D4: a document whose operations grow beyond the number of values is refuse
   assert.match(result.diagnostics[0]?.message ?? '', /more than 5000 values/);
 });
 
+test("D5: what the operations of the operator's own document share is counted once", () => {
+  const $ref = '#/components/schemas/A';
+  const post = { requestBody: { content: { 'application/json': { schema: { $ref } } } } };
+  const properties = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`p${at}`, {}]));
+  const paths = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`/${at}`, { post }]));
+  const shared = { openapi: '3.0.0', paths, components: { schemas: { A: { properties } } } };
+  const read = (kind: ConversionJob['kind']) => convertDocument(job(shared, kind), { values: 10_000 });
+  assert.deepEqual(codes(read('fetched')), ['document-limit']);
+  assert.equal(read('local').operations.length, 100);
+});
+
 test('an idle worker ends, and starts again when it is needed', async (t) => {
   const { convert } = open(t, { smallBytes: 0, idleTime: 1 });
   for (let times = 0; times < 3; times += 1) {
