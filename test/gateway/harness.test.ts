@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/openai/chat.ts';
 import { assertCleanStream, assertFailedStream, eventsOf, foldStream } from './clean-answer.ts';
 import { completion, dialects, says, streamText, usualUsage } from './dialects.ts';
 import { startLoopbackUpstream } from './loopback-upstream.ts';
-import { rechunk } from './rechunk.ts';
+import { cutAt, rechunk } from './rechunk.ts';
 import { assertValidRequest } from './valid-request.ts';
 
 const call = { id: 'call_1', name: 'f', arguments: '{"a":"ü"}' };
@@ -103,6 +103,13 @@ for (const dialect of dialects) {
     assert.equal(upstream.chats.length, 2);
   });
 }
+
+test('bytes are cut at as many borders as asked for, or at every one', () => {
+  const bytes = Buffer.from('ü'.repeat(500));
+  assert.equal(cutAt(bytes, 5, 200).length, 201);
+  assert.deepEqual(Buffer.concat(cutAt(bytes, 5, 200)), bytes);
+  assert.deepEqual(cutAt(Buffer.from('abc'), 5, 200).map(String), ['a', 'b', 'c']);
+});
 
 test('cutting bytes loses none and repeats itself', () => {
   const bytes = Buffer.from('ü'.repeat(500));

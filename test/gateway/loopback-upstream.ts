@@ -9,7 +9,7 @@ import {
   type ReceivedRequest,
   type Scope,
 } from './loopback-server.ts';
-import { rechunk } from './rechunk.ts';
+import { cutAt, rechunk } from './rechunk.ts';
 
 /** A request to the upstream; `json` is its parsed body, empty when there was none. */
 export interface UpstreamRequest extends ReceivedRequest {
@@ -103,6 +103,8 @@ export interface Playing {
   readonly headers?: Record<string, string>;
   /** Cut the bytes at random borders, one write each. */
   readonly seed?: number;
+  /** Cut at this many borders, rather than about every 97 bytes. */
+  readonly cuts?: number;
   /** Destroy the connection after the last byte instead of ending the answer. */
   readonly cut?: boolean;
   /** Wait for this before the answer ends. */
@@ -117,7 +119,7 @@ export function answerBytes(bytes: string | Uint8Array, playing: Playing = {}): 
       'content-type': playing.contentType ?? 'text/event-stream; charset=utf-8',
       ...playing.headers,
     });
-    for (const piece of playing.seed === undefined ? [all] : rechunk(all, playing.seed)) {
+    for (const piece of piecesOf(all, playing)) {
       if (response.destroyed) return;
       response.write(piece);
       await nextTurn();
@@ -126,6 +128,11 @@ export function answerBytes(bytes: string | Uint8Array, playing: Playing = {}): 
     if (playing.cut) response.destroy();
     else response.end();
   };
+}
+
+function piecesOf(bytes: Uint8Array, { seed, cuts }: Playing): Uint8Array[] {
+  if (seed === undefined) return [bytes];
+  return cuts === undefined ? rechunk(bytes, seed) : cutAt(bytes, seed, cuts);
 }
 
 /** Plays pieces of an event stream, waiting before each piece for what stands before it. */

@@ -74,7 +74,8 @@ async function replay(t: TestContext, run: RecordedRun, mode: Mode): Promise<voi
     script: run.steps.map((step, at) =>
       answerBytes(renameFunctions(step.body, names), {
         contentType: step.streamed ? 'text/event-stream' : 'application/json',
-        ...(step.streamed ? { seed: Number(run.id) * 1000 + at } : {}),
+        seed: Number(run.id) * 1000 + at,
+        cuts: 200,
       }),
     ),
     api: answerAsRecorded(run, arrived),
