@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { CapabilityEntry } from '../../src/config/schema.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
-import { ask, modes, textOf } from './ask.ts';
+import { ask, modes, question, textOf } from './ask.ts';
 import { says } from './dialects.ts';
 import { startGateway, toolNames } from './gateway.ts';
 import type { Script } from './loopback-upstream.ts';
@@ -89,4 +89,25 @@ test('Q6: an upstream that wants nine alphanumerics gets them, in the replayed h
   ]);
   assert.equal(ids.length, 4);
   for (const id of ids) assert.match(String(id), /^[A-Za-z0-9]{9}$/);
+});
+
+test('Q6: the restored history of a plain request fits too', async (t) => {
+  const own = { id: 'call_of_the_client', name: 'mine', arguments: '{}' };
+  const tools = [{ type: 'function' as const, function: { name: 'mine', parameters: {} } }];
+  const script = [says({ calls: [lookUp, own] }), says({ text: 'Done.' })];
+  const gateway = await start(t, script, { toolCallIds: 'alphanumeric9' });
+  const first = await ask(gateway, 'json', { tools });
+  const messages = [
+    ...question,
+    first.choices[0]?.message,
+    { role: 'tool', tool_call_id: own.id, content: 'ok' },
+  ] as typeof question;
+  assert.equal(textOf(await ask(gateway, 'json', { messages, tools, tool_choice: 'none' })), 'Done.');
+  const sent = gateway.upstream.chats[1]?.json['messages'] as JsonObject[];
+  const calls = sent[1]?.['tool_calls'] as JsonObject[];
+  assert.deepEqual(
+    calls.map(({ id }) => id),
+    sent.slice(2).map((message) => message['tool_call_id']),
+  );
+  for (const { id } of calls) assert.match(String(id), /^[A-Za-z0-9]{9}$/);
 });

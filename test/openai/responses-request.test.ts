@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { parseRequest } from '../../src/openai/request.ts';
-import { hasResponsesForm, toResponsesRequest, type KnownItems } from '../../src/openai/responses-request.ts';
+import type { KnownItems } from '../../src/openai/responses-input.ts';
+import { hasResponsesForm, toResponsesRequest } from '../../src/openai/responses-request.ts';
 import { createResponsesCheck } from '../responses-schema.ts';
 import { needsShared, sharedFolder } from '../shared-data.ts';
 
@@ -193,6 +195,36 @@ test('C4: output items of this run go back verbatim in place of the message made
     ...items,
     { type: 'function_call_output', call_id: 'call_1', output: 'one' },
   ]);
+});
+
+test('C4: whatever a client sends, the question whether it has a form there is the answer', () => {
+  const part = fc.record({ type: fc.constantFrom('text', 'image_url', 'file', 'x'), text: fc.jsonValue() });
+  const message = fc.record(
+    {
+      role: fc.constantFrom('system', 'user', 'assistant', 'tool', 'x'),
+      content: fc.oneof(fc.string(), fc.constant(null), fc.array(part), fc.jsonValue()),
+      tool_calls: fc.oneof(fc.constant([call]), fc.array(fc.jsonValue()), fc.jsonValue()),
+      tool_call_id: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  const tool = fc.oneof(fc.constant({ type: 'function', function: { name: 'f' } }), fc.jsonValue());
+  const members = fc.record(
+    {
+      messages: fc.array(message),
+      tools: fc.oneof(fc.array(tool), fc.jsonValue()),
+      tool_choice: fc.jsonValue(),
+      response_format: fc.jsonValue(),
+      max_tokens: fc.jsonValue(),
+    },
+    { requiredKeys: ['messages'] },
+  );
+  const property = fc.property(members, (sent) => {
+    const request = parseRequest(JSON.stringify(sent));
+    if (hasResponsesForm(request)) JSON.parse(toResponsesRequest(request));
+    else assert.throws(() => toResponsesRequest(request), TypeError);
+  });
+  fc.assert(property, { numRuns: 500 });
 });
 
 test("C4: OpenAI's description takes what every recorded chat request becomes", needsShared, () => {
