@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createAuthentication } from './access/consumer.ts';
+import type { KeptSteps } from './completion/continuity.ts';
 import type { ParkedPart } from './completion/park.ts';
 import type { Config } from './config/schema.ts';
 import { configSecrets } from './config/secrets.ts';
@@ -90,7 +91,8 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       upstreamOf: chooseUpstream(upstreams, log),
       toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),
       refusedTools: createRefusedTools(),
-      parked: typedParts(parked),
+      parked: typedParts<ParkedPart>(parked, ''),
+      steps: config.continuity ? typedParts<KeptSteps>(parked, 'history of ') : null,
       stopping: cutting.signal,
     });
     const [first] = upstreams.all;
@@ -141,12 +143,13 @@ function chooseUpstream(
 }
 
 /** The store keeps JSON and does not know what it is. */
-function typedParts({ put, find }: ParkedParts) {
+function typedParts<Part>({ put, find }: ParkedParts, kind: string) {
+  const shelf = (partition: string) => kind + partition;
   return {
-    put: (partition: string, ids: readonly string[], part: ParkedPart) =>
-      put(partition, ids, JSON.parse(JSON.stringify(part))),
+    put: (partition: string, ids: readonly string[], part: Part) =>
+      put(shelf(partition), ids, JSON.parse(JSON.stringify(part))),
     find: async (partition: string, ids: readonly string[]) =>
-      (await find(partition, ids)) as unknown as ReadonlyMap<string, readonly ParkedPart[]>,
+      (await find(shelf(partition), ids)) as unknown as ReadonlyMap<string, readonly Part[]>,
   };
 }
 

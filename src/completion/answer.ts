@@ -1,5 +1,6 @@
 // The chunks that the client sees: one id, one role, one finish reason, usage last, however many steps made them.
 import type { Chunk, ChunkChoice, Delta, JsonObject, Usage } from '../openai/chat.ts';
+import { textOf } from './park.ts';
 
 export interface AnswerOptions {
   /** The model that the client asked for, shown while no upstream has said another. */
@@ -24,6 +25,8 @@ export interface Answer {
   readonly extra: (top: JsonObject) => Chunk;
   /** The one finish chunk of a choice. */
   readonly finish: (choice: ChunkChoice, top: JsonObject) => Chunk;
+  /** The text of a choice so far, as the client has it. */
+  readonly textOf: (index: number) => string;
   /** The last chunk, if usage was asked for and is known. */
   readonly usage: (usage: Usage | null) => Chunk[];
 }
@@ -51,6 +54,7 @@ export function unknownMembers(chunk: Chunk): JsonObject | null {
 export function createAnswer(options: AnswerOptions): Answer {
   const head: JsonObject = { id: '', object: 'chat.completion.chunk', created: 0, model: '' };
   const opened = new Set<number>();
+  const texts = new Map<number, string>();
 
   function settle(): JsonObject {
     head['id'] ||= options.id;
@@ -82,9 +86,14 @@ export function createAnswer(options: AnswerOptions): Answer {
       }
       return chunks;
     },
-    delta: (choice, top) => chunk([{ ...choice, finish_reason: null }], top),
+    delta(choice, top) {
+      const { content } = choice.delta;
+      if (content) texts.set(choice.index, (texts.get(choice.index) ?? '') + textOf(content));
+      return chunk([{ ...choice, finish_reason: null }], top);
+    },
     extra: (top) => chunk([], top),
     finish: (choice, top) => chunk([choice], top),
+    textOf: (index) => texts.get(index) ?? '',
     usage: (usage) => (options.includeUsage && usage ? [{ ...settle(), choices: [], usage }] : []),
   };
 }

@@ -6,8 +6,14 @@ import { readElements, withElements, type ChatRequest } from '../openai/request.
 import { canonicalArguments } from './canonical.ts';
 import type { AssembledCall } from './tool-calls.ts';
 
+/** Which model said something. What only that model understands must not go to another one (P6). */
+export interface Origin {
+  readonly upstream: string;
+  readonly model: string;
+}
+
 /** The hidden part of a run that ended with calls for the client (`wire.md` P2). Plain JSON: a store may keep it. */
-export interface ParkedPart {
+export interface ParkedPart extends Partial<Origin> {
   /** Hidden messages of earlier steps of the run. */
   readonly hidden: Message[];
   /** The assistant message with all its calls. */
@@ -54,6 +60,7 @@ export function historyCallIds(request: ChatRequest): string[] {
 export function reinsert(
   request: ChatRequest,
   parts: ReadonlyMap<string, readonly ParkedPart[]>,
+  origin?: Origin,
 ): ChatRequest {
   if (parts.size === 0) return request;
   const elements = readElements(request, 'messages');
@@ -68,7 +75,7 @@ export function reinsert(
       continue;
     }
     const answers = toolMessages(elements, at + 1);
-    restored.push(...restoredStep(message, part, answers));
+    restored.push(...restoredStep(message, origin ? fitPart(part, origin) : part, answers));
     at += answers.length;
   }
   return withElements(request, 'messages', restored);
@@ -86,6 +93,52 @@ function findPart(
     const known = calls.every((call) => handed.some((own) => own.id === call.id && sameCall(own, call)));
     return known && checkValue(handed, before) === part.check;
   });
+}
+
+/** P6: the part for the model that reads it now. What the client knows an id of keeps it. */
+function fitPart(part: ParkedPart, origin: Origin): ParkedPart {
+  const [message = part.message] = verbatimFor([part.message], part, origin, part.visible);
+  return {
+    ...part,
+    message,
+    hidden: verbatimFor(part.hidden, part, origin),
+    results: verbatimFor(part.results, part, origin, part.visible),
+  };
+}
+
+/**
+ * P6: hidden messages for the model that reads them now: as they are for the one that wrote them; for another one
+ * without what only that one understands, and with ids that every upstream takes, except those in `known`.
+ */
+export function verbatimFor(
+  messages: readonly Message[],
+  from: Partial<Origin>,
+  to: Origin,
+  known: readonly string[] = [],
+): Message[] {
+  if (from.upstream === undefined || (from.upstream === to.upstream && from.model === to.model))
+    return [...messages];
+  const idOf = (id: string) => (id.length <= 40 || known.includes(id) ? id : shortId(id));
+  return messages.map((message) => {
+    const { tool_calls, tool_call_id, ...rest } = message;
+    const calls = tool_calls && callsOf(message).map((call) => ({ ...common(call), id: idOf(call.id) }));
+    return {
+      ...common(rest),
+      ...(calls && { tool_calls: calls as ToolCall[] }),
+      ...(tool_call_id !== undefined && { tool_call_id: idOf(tool_call_id) }),
+    } as Message;
+  });
+}
+
+/** Without the members that belong to one model: its reasoning, its signatures, its phases. */
+function common(value: object): object {
+  const own = (name: string) => name.startsWith('reasoning') || name === 'extra_content' || name === 'phase';
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !own(name)));
+}
+
+/** 9 alphanumerics, always the same for an id. */
+function shortId(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 9);
 }
 
 /** The texts of a step's messages as the model knows them. */
@@ -131,7 +184,8 @@ function argumentsOf(call: ToolCall): string {
   return canonicalArguments(call.function?.arguments ?? '');
 }
 
-function callsOf(message: Message): ToolCall[] {
+/** The tool calls of a message that have an id. */
+export function callsOf(message: Message): ToolCall[] {
   const calls: unknown = message.tool_calls;
   if (!Array.isArray(calls)) return [];
   return calls.filter((call): call is ToolCall => isJsonObject(call) && typeof call['id'] === 'string');
@@ -141,7 +195,8 @@ function messageText(message: Message): string {
   return textOf(message.content);
 }
 
-function textOf(content: Json | undefined): string {
+/** The text of a message's content, its parts joined. */
+export function textOf(content: Json | undefined): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
   return content
@@ -149,7 +204,8 @@ function textOf(content: Json | undefined): string {
     .join('');
 }
 
-function parseMessage(text: string | undefined): Message {
+/** A message; what is none has no role. */
+export function parseMessage(text: string | undefined): Message {
   const value: unknown = text === undefined ? null : JSON.parse(text);
   return isJsonObject(value) ? (value as JsonObject & Message) : { role: '' };
 }

@@ -5,7 +5,7 @@ import { createAnswer, type Answer } from './answer.ts';
 import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
-import { makePart, type ParkedPart } from './park.ts';
+import { makePart, textOf, type ParkedPart } from './park.ts';
 import { step, type StepChoice, type StepOutcome } from './step.ts';
 import type { AssemblerOptions, Owner } from './tool-calls.ts';
 import { addUsage, completionTokens } from './usage.ts';
@@ -20,6 +20,8 @@ export interface Doors {
   readonly owns: (name: string) => boolean;
   /** Keeps what a mixed step hides until the follow-up (`wire.md` P1, P2). Must not throw. */
   readonly park: (part: ParkedPart) => Promise<void>;
+  /** Keeps what an answer hides: its steps, the text that the client has, that of the last step (M18). Must not throw. */
+  readonly keep: (steps: { hidden: readonly Message[]; shown: string; said: string }) => Promise<void>;
 }
 
 export interface RunOptions {
@@ -146,7 +148,7 @@ async function* conclude(
     const handsOver = calls.length < choice.calls.length && calls.length + hidden.length > 0;
     if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing && !handsOver)) break;
     if ((calls.length > 0 || formatMissing) && tooFewTokens(run.tokensLeft)) {
-      yield* finish(run, choice, 'length', top);
+      yield* finish(run, choice, 'length', top, hidden);
       return;
     }
     const results = await run.caller.callAll(calls, choice.index);
@@ -176,23 +178,26 @@ async function* conclude(
   }
   if (closing && !choice.spoke) {
     yield run.answer.delta({ index: choice.index, delta: { content: closingSentence } });
-    yield* finish(run, choice, 'length', top);
+    yield* finish(run, choice, 'length', top, hidden);
     return;
   }
-  yield* finish(run, choice, finishReason(choice, closing), top);
+  yield* finish(run, choice, finishReason(choice, closing), top, hidden);
 }
 
-/** The pieces that waited for the end, and the finish chunk. */
-function* finish(
+/** The pieces that waited for the end, and the finish chunk. What the answer hides is kept before it goes out. */
+async function* finish(
   run: Run,
   choice: StepChoice,
   reason: string,
   top: JsonObject,
-): Generator<Chunk, void, undefined> {
-  const { index, held, structured, rest } = choice;
+  hidden: readonly Message[],
+): AsyncGenerator<Chunk, void, undefined> {
+  const { index, held, structured, rest, message } = choice;
   yield* run.answer.open(index, null);
   for (const piece of held) yield run.answer.delta(piece);
   if (Object.keys(structured).length > 0) yield run.answer.delta({ index, delta: structured });
+  if (hidden.length > 0 && reason !== 'tool_calls')
+    await run.doors.keep({ hidden, shown: run.answer.textOf(index), said: textOf(message.content) });
   run.choicesOpen -= 1;
   const last = run.choicesOpen === 0;
   const trace = last ? tracedCalls(run) : {};

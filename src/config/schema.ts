@@ -247,6 +247,13 @@ export const configSchema = {
       },
       default: {},
     },
+    continuity: {
+      type: 'boolean',
+      description:
+        'Whether the model sees the plugin calls of its earlier answers in the same conversation again. They are ' +
+        'kept in the store.',
+      default: true,
+    },
     store: {
       type: 'object',
       additionalProperties: false,

@@ -1,4 +1,5 @@
 // One attempt at a run: the loop between its doors, said in pieces of text, as events or as one JSON body.
+import { answerId, keepSteps } from '../completion/continuity.ts';
 import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
 import { lastMessageText } from '../completion/park.ts';
@@ -125,9 +126,10 @@ async function* startRun(
   { exchange, streamed, signals, tape, options, headers }: Work,
   recorder: RunRecorder,
 ): Chunks {
-  const { injected, upstream, context, tools, consumer, client, legacy, request } = exchange;
+  const { injected, upstream, context, tools, consumer, client, legacy, request, model } = exchange;
   const lastText = lastMessageText(client);
   const place = readElements(client, 'messages').length;
+  const origin = { upstream: upstream.name, model };
   const onAnswer = (shown: Readonly<Record<string, string>>) => void Object.assign(headers, shown);
   const live = { ask: upstream.ask({ ...context, onAnswer }), call: tools.call };
   const taped = tape.play(live, signals.signal);
@@ -136,8 +138,12 @@ async function* startRun(
     owns: (name: string) => injected.names.has(name),
     call: recorder.call(taped.call),
     park: async (part: Parameters<typeof legacyPart>[0]) => {
-      const kept = legacy ? legacyPart(part, place, lastText) : part;
+      const kept = { ...(legacy ? legacyPart(part, place, lastText) : part), ...origin };
       await options.parked.put(consumer.partition, kept.visible, kept);
+    },
+    keep: async (steps: Parameters<typeof keepSteps>[0]) => {
+      const id = answerId(client, steps.shown);
+      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin));
     },
   };
   const chunks = run(injected.request, doors, {

@@ -1,6 +1,7 @@
 // Everything about one chat request, gathered before it runs: who, which upstream, which tools, which history.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Consumer } from '../access/consumer.ts';
+import { answersIn, restoreSteps, type KeptSteps } from '../completion/continuity.ts';
 import { inject, type Injected } from '../completion/inject.ts';
 import { fromLegacy, isLegacy } from '../completion/legacy.ts';
 import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
@@ -49,13 +50,16 @@ export interface ExchangeOptions {
   readonly upstreamOf: (model: string, requestId: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
   readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
-  readonly parked: {
-    readonly put: (partition: string, ids: readonly string[], part: ParkedPart) => Promise<void>;
-    readonly find: (
-      partition: string,
-      ids: readonly string[],
-    ) => Promise<ReadonlyMap<string, readonly ParkedPart[]>>;
-  };
+  readonly parked: Shelf<ParkedPart>;
+  /** Plugin calls of earlier answers; `null`: they are not kept (`wire.md` M18). */
+  readonly steps: Shelf<KeptSteps> | null;
+}
+
+/** Hidden history, by consumer and id. */
+interface Shelf<Part> {
+  readonly put: (partition: string, ids: readonly string[], part: Part) => Promise<void>;
+  /** The parts of each id, oldest first. */
+  readonly find: (partition: string, ids: readonly string[]) => Promise<ReadonlyMap<string, readonly Part[]>>;
 }
 
 /** Everything about one request, gathered before the run starts. */
@@ -93,15 +97,20 @@ export async function prepareExchange(
   const tools = options.toolsFor(consumer, narrowing);
   const legacy = isLegacy(client);
   const modern = legacy ? fromLegacy(client) : client;
+  const origin = { upstream: upstream.name, model: name };
   const ids = historyCallIds(modern);
-  const restored =
-    ids.length === 0 ? modern : reinsert(modern, await options.parked.find(consumer.partition, ids));
+  const parts = ids.length === 0 ? new Map() : await options.parked.find(consumer.partition, ids);
+  const restored = reinsert(modern, parts, origin);
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
   const mayInject = !both && upstream.capabilities.of(restored).tools !== 'none';
-  const injected = mayInject
-    ? inject(restored, tools.injection)
-    : { request: restored, names: new Set<string>(), clientTools: new Set<string>() };
+  const kept = mayInject ? await findSteps(consumer, client, options) : new Map<number, KeptSteps>();
+  const remembered = kept.size === 0 ? restored : reinsert(restoreSteps(modern, kept, origin), parts, origin);
+  const offered = mayInject
+    ? inject(remembered, tools.injection)
+    : { names: new Set<string>(), clientTools: new Set<string>() };
+  // Calls in the history make sense beside their functions only.
+  const injected = { request: restored, ...offered, ...(offered.names.size === 0 && { request: restored }) };
   const untouched = injected.names.size === 0 && restored === modern;
   const context: UpstreamContext = {
     headers: request.headers,
@@ -129,6 +138,23 @@ export async function prepareExchange(
     plain: needsRun || !forward ? null : (signal) => forward(body(), context, signal),
     bare: { ...injected, request: restored, names: new Set() },
   };
+}
+
+/** M18: what earlier answers of this conversation hide, by the places of the answers. */
+async function findSteps(
+  { partition }: Consumer,
+  client: ChatRequest,
+  { steps }: ExchangeOptions,
+): Promise<Map<number, KeptSteps>> {
+  const answers = steps ? answersIn(client) : new Map<number, string>();
+  if (!steps || answers.size === 0) return new Map();
+  const found = await steps.find(partition, [...answers.values()]);
+  return new Map(
+    [...answers].flatMap(([place, id]) => {
+      const newest = found.get(id)?.at(-1);
+      return newest ? [[place, newest] as const] : [];
+    }),
+  );
 }
 
 /** The narrowing of this request; `metadata.plugins` is ours and goes no further (`architecture.md` section 6). */

@@ -1,7 +1,7 @@
 // Doors for the loop's tests: an upstream that plays a script, plugins that answer by name.
 import { fold } from '../../src/completion/fold.ts';
 import type { ParkedPart } from '../../src/completion/park.ts';
-import { run, type RunOptions } from '../../src/completion/run.ts';
+import { run, type Doors, type RunOptions } from '../../src/completion/run.ts';
 import type { Chunk, Completion, JsonObject, ToolCall, ToolResult } from '../../src/openai/chat.ts';
 import { parseRequest, requestText, type ChatRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
@@ -45,6 +45,7 @@ export interface Played {
   readonly requests: JsonObject[];
   readonly calls: ToolCall[];
   readonly parked: ParkedPart[];
+  readonly kept: Parameters<Doors['keep']>[0][];
   readonly chunks: Chunk[];
   readonly completion: Completion;
 }
@@ -60,6 +61,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   const requests: JsonObject[] = [];
   const calls: ToolCall[] = [];
   const parked: ParkedPart[] = [];
+  const kept: Parameters<Doors['keep']>[0][] = [];
   const client = parseRequest(
     JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...request }),
   );
@@ -80,6 +82,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
           return typeof result === 'string' ? { content: result } : result(toolCall);
         },
         park: async (part) => void parked.push(part),
+        keep: async (steps) => void kept.push(steps),
       },
       {
         budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3 },
@@ -100,5 +103,5 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   async function* replay() {
     yield* chunks;
   }
-  return { requests, calls, parked, chunks, completion: await fold(replay()) };
+  return { requests, calls, parked, kept, chunks, completion: await fold(replay()) };
 }

@@ -229,7 +229,7 @@ describe('environment', () => {
     assert.deepEqual(await problemsOf('plugins:\n  folder: ${A}\nstore:\n  url: ${B_2}\nextra: 1'), [
       'gateway.yaml:2: plugins.folder: the environment variable A is not set; set it or remove ${A}',
       'gateway.yaml:4: store.url: the environment variable B_2 is not set; set it or remove ${B_2}',
-      'gateway.yaml:5: extra: unknown key; known here: listen, upstreams, plugins, samples, egress, access, budget, store',
+      'gateway.yaml:5: extra: unknown key; known here: listen, upstreams, plugins, samples, egress, access, budget, continuity, store',
     ]);
   });
 

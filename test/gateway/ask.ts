@@ -66,6 +66,11 @@ export function scenario(
   }
 }
 
+/** Registers a test for both modes. */
+export function bothModes(name: string, run: (t: TestContext, mode: Mode) => Promise<void>): void {
+  for (const mode of modes) test(`${name}, ${mode}`, (t) => run(t, mode));
+}
+
 type OneMode = (t: TestContext, dialect: Dialect) => Promise<void>;
 
 /** A scenario that only streams show. */

@@ -46,6 +46,7 @@ export function testConfig(overrides: Partial<Config> = {}): Config {
     egress: { allow: [] },
     access: { consumers: [] },
     budget: { steps: 10, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 },
+    continuity: true,
     store: { url: 'memory:' },
     ...overrides,
   };

@@ -5,7 +5,7 @@ import type OpenAI from 'openai';
 import type { Completion, JsonObject, ToolCall } from '../../src/openai/chat.ts';
 import { ask, question, scenario, streamScenario, textOf, times, type Mode } from './ask.ts';
 import { says, usualUsage, type Call, type Dialect } from './dialects.ts';
-import { startGateway, toolNames, type GatewayOptions, type TestGateway } from './gateway.ts';
+import { startGateway, toolNames, toolResults, type GatewayOptions, type TestGateway } from './gateway.ts';
 import { answerJson } from './loopback-plugin.ts';
 import { answerJson as upstreamJson } from './loopback-upstream.ts';
 import { temporaryFolder } from './plugin-folder.ts';
@@ -249,6 +249,103 @@ scenario(
     assert.deepEqual((request['tools'] as unknown[])[0], same);
   },
 );
+
+scenario('40: own steps before a step of client calls alone come back too (P2)', async (t, mode, dialect) => {
+  const gateway = await startGateway(t, {
+    script: [
+      says({ calls: [oslo] }, dialect),
+      says({ calls: [fjord] }, dialect),
+      says({ text: 'A bay.' }, dialect),
+    ],
+  });
+  const answer = await ask(gateway, mode, { tools });
+  assert.equal(textOf(await ask(gateway, mode, { tools, messages: followUp(answer) })), 'A bay.');
+  const messages = gateway.upstream.chats[2]?.json['messages'] as JsonObject[];
+  assert.deepEqual(
+    messages.flatMap((message) => callsOf(message).map((call) => call.function.name)),
+    ['weather__getWeather', 'look_up'],
+  );
+  assert.equal(gateway.api.requests.length, 1);
+});
+
+scenario('40: another model gets the part without the reasoning of the first (P6)', async (t, mode) => {
+  for (const [model, reasoning] of [
+    ['test-model', 'Because.'],
+    ['other-model', undefined],
+  ] as const) {
+    const long = { ...oslo, id: `call_${'x'.repeat(60)}` };
+    const gateway = await startGateway(t, {
+      script: [says({ calls: [long, fjord], reasoning: 'Because.' }), says({ text: 'A bay.' })],
+    });
+    const answer = await ask(gateway, mode, { tools });
+    await ask(gateway, mode, { tools, messages: followUp(answer), model });
+    const messages = gateway.upstream.chats[1]?.json['messages'] as JsonObject[];
+    const restored = messages.find((message) => callsOf(message).length > 0);
+    assert.equal(restored?.['reasoning_content'], reasoning);
+    assert.ok(callsOf(restored).every(({ id }) => id.length <= 40));
+  }
+});
+
+scenario(
+  '41: a client that speaks functions finds its part after a restart too (L5, P8)',
+  async (t, mode) => {
+    const store = { url: `sqlite:${await temporaryFolder(t)}/gateway.db` };
+    const functions = [{ name: 'look_up', parameters: { type: 'object' } }];
+    const before = await startMixed(t, 'openai', { config: { store } });
+    const answer = await ask(before, mode, { functions });
+    const message = answer.choices[0]?.message as unknown as OpenAI.ChatCompletionAssistantMessageParam;
+    assert.equal(message.function_call?.name, 'look_up');
+    await before.app.close();
+    const restarted = await startGateway(t, { config: { store }, script: [says({ text: 'A bay.' })] });
+    const result = { role: 'function' as const, name: 'look_up', content: 'a long bay' };
+    const messages = [...question, message, result];
+    assert.equal(textOf(await ask(restarted, mode, { functions, messages })), 'A bay.');
+    const sent = restarted.upstream.chats[0]?.json['messages'] as JsonObject[];
+    assert.deepEqual(
+      sent.flatMap((one) => callsOf(one).map((call) => call.function.name)),
+      ['weather__getWeather', 'look_up'],
+    );
+    assert.deepEqual(toolResults(restarted.upstream.chats[0]?.json ?? {}), [{ ok: true }, 'a long bay']);
+  },
+);
+
+for (const kind of ['memory:', 'sqlite:'] as const) {
+  scenario(`40: clients at once, all with the same ids, find their own parts, ${kind}`, async (t, mode) => {
+    const consumers = ['alice', 'bob', 'carol'].map((name) => ({
+      name,
+      key: `a-key-of-${name}-1234`,
+      plugins: ['*'],
+    }));
+    const url = kind === 'memory:' ? kind : `sqlite:${await temporaryFolder(t)}/gateway.db`;
+    const gateway = await startGateway(t, {
+      config: { access: { consumers }, store: { url } },
+      script: (request) => {
+        const messages = request.json['messages'] as JsonObject[];
+        const asked = messages.find(({ role }) => role === 'user')?.['content'];
+        const city = { ...oslo, arguments: JSON.stringify({ city: asked }) };
+        const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+        return says(results.length === 0 ? { calls: [city, fjord] } : { text: results.join(' ') });
+      },
+      api: (request, response) => void response.end(request.path),
+    });
+    const conversations = consumers.flatMap(({ name, key }) =>
+      [1, 2, 3].map((number) => ({
+        said: `${name}${number}`,
+        as: { headers: { authorization: `Bearer ${key}` } },
+      })),
+    );
+    const texts = conversations.map(async ({ said, as }) => {
+      const messages = [{ role: 'user' as const, content: said }];
+      const answer = await ask(gateway, mode, { tools, messages }, as);
+      const next = [...messages, ...followUp(answer, `word of ${said}`).slice(1)];
+      return textOf(await ask(gateway, mode, { tools, messages: next }, as));
+    });
+    assert.deepEqual(
+      await Promise.all(texts),
+      conversations.map(({ said }) => `/weather/${said} word of ${said}`),
+    );
+  });
+}
 
 scenario('43: strict client tools go on byte for byte, ours after them (M16)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, { script: [says({ calls: [fjord] }, dialect)] });

@@ -1,7 +1,6 @@
 // A client that asks again gets the run it has: no plugin request that may change something leaves twice (T1 to T6).
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
-import { ask, modes, textOf, type Mode } from './ask.ts';
+import { ask, bothModes, textOf, type Mode } from './ask.ts';
 import { assertError, eventsOf, foldStream } from './clean-answer.ts';
 import { says, type Call } from './dialects.ts';
 import { startGateway, toolResults, type TestGateway } from './gateway.ts';
@@ -12,10 +11,6 @@ const alert: Call = { id: 'call_post', name: 'weather__addAlert', arguments: '{"
 const oslo: Call = { id: 'call_get', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
 const marked = { 'x-stainless-retry-count': '1' };
 const named = { 'idempotency-key': 'a-key-of-the-client' };
-
-function both(name: string, run: (t: TestContext, mode: Mode) => Promise<void>): void {
-  for (const mode of modes) test(`${name}, ${mode}`, (t) => run(t, mode));
-}
 
 const bodyOf = (mode: Mode, text = 'How is Oslo?') => ({
   model: 'm',
@@ -66,7 +61,7 @@ const cutInStepTwo = (call: Call): Script => {
   return (_request, number) => answers[number] ?? says({ text: 'Asked too often.' });
 };
 
-both('T4: a retry joins the running run and gets all of its answer', async (t, mode) => {
+bothModes('T4: a retry joins the running run and gets all of its answer', async (t, mode) => {
   const { api, release } = heldPlugin();
   const gateway = await startGateway(t, { script: [says({ calls: [alert] }), says({ text: 'Done.' })], api });
   const first = gateway.post(bodyOf(mode));
@@ -82,7 +77,7 @@ both('T4: a retry joins the running run and gets all of its answer', async (t, m
   assert.equal(gateway.upstream.chats.length, 2);
 });
 
-both('T4: a joined run goes on when its first client has gone', async (t, mode) => {
+bothModes('T4: a joined run goes on when its first client has gone', async (t, mode) => {
   const { api, release } = heldPlugin();
   const gateway = await startGateway(t, { script: [says({ calls: [oslo] }), says({ text: 'Done.' })], api });
   const leaving = new AbortController();
@@ -101,7 +96,7 @@ both('T4: a joined run goes on when its first client has gone', async (t, mode) 
   assert.equal(gateway.upstream.chats.length, 2);
 });
 
-both('T4: an ended run is replayed, byte for byte, with its id', async (t, mode) => {
+bothModes('T4: an ended run is replayed, byte for byte, with its id', async (t, mode) => {
   for (const headers of [marked, named]) {
     const gateway = await startGateway(t, { script: [says({ calls: [oslo] }), says({ text: 'Done.' })] });
     const first = await gateway.post(bodyOf(mode), headers === named ? named : {});
@@ -116,22 +111,25 @@ both('T4: an ended run is replayed, byte for byte, with its id', async (t, mode)
   }
 });
 
-both('T4: an error after a side effect is replayed, and says again not to retry (T1)', async (t, mode) => {
-  const gateway = await startGateway(t, {
-    script: (_request, number) => (number === 0 ? says({ calls: [alert] }) : answerError(400, 'bad_step')),
-  });
-  for (const headers of [{}, marked]) {
-    const response = await gateway.post(bodyOf(mode), headers);
-    assert.match(await response.text(), /bad_step/);
-    if (mode === 'stream') continue;
-    assert.equal(response.status, 400);
-    assert.equal(response.headers.get('x-should-retry'), 'false');
-  }
-  assert.equal(posts(gateway), 1);
-  assert.equal(gateway.upstream.chats.length, 2);
-});
+bothModes(
+  'T4: an error after a side effect is replayed, and says again not to retry (T1)',
+  async (t, mode) => {
+    const gateway = await startGateway(t, {
+      script: (_request, number) => (number === 0 ? says({ calls: [alert] }) : answerError(400, 'bad_step')),
+    });
+    for (const headers of [{}, marked]) {
+      const response = await gateway.post(bodyOf(mode), headers);
+      assert.match(await response.text(), /bad_step/);
+      if (mode === 'stream') continue;
+      assert.equal(response.status, 400);
+      assert.equal(response.headers.get('x-should-retry'), 'false');
+    }
+    assert.equal(posts(gateway), 1);
+    assert.equal(gateway.upstream.chats.length, 2);
+  },
+);
 
-both('T4: an error before any side effect is not remembered: the client asks again', async (t, mode) => {
+bothModes('T4: an error before any side effect is not remembered: the client asks again', async (t, mode) => {
   const limited = answerError(429, 'rate_limit_exceeded', { 'retry-after-ms': '1' });
   const gateway = await startGateway(t, {
     script: [limited, says({ calls: [alert] }), says({ text: 'Done.' })],
@@ -141,7 +139,7 @@ both('T4: an error before any side effect is not remembered: the client asks aga
   assert.equal(posts(gateway), 1);
 });
 
-both('T5: a cut run is taken up after its last complete step', async (t, mode) => {
+bothModes('T5: a cut run is taken up after its last complete step', async (t, mode) => {
   const gateway = await startGateway(t, { script: cutInStepTwo(alert), api: answerJson({ alert: 7 }) });
   await abandon(gateway, mode, gateway.upstream.chat(1));
   assert.equal(await answered(await gateway.post(bodyOf(mode), marked), mode), 'Done.');
@@ -150,7 +148,7 @@ both('T5: a cut run is taken up after its last complete step', async (t, mode) =
   assert.deepEqual(gateway.upstream.chats[2]?.json, gateway.upstream.chats[1]?.json);
 });
 
-both('T5: a call that is open at the cut is awaited, not repeated', async (t, mode) => {
+bothModes('T5: a call that is open at the cut is awaited, not repeated', async (t, mode) => {
   const { api, release } = heldPlugin();
   const gateway = await startGateway(t, { script: [says({ calls: [alert] }), says({ text: 'Done.' })], api });
   await abandon(gateway, mode, gateway.api.next());
@@ -162,7 +160,7 @@ both('T5: a call that is open at the cut is awaited, not repeated', async (t, mo
   assert.deepEqual(toolResults(gateway.upstream.chats[1]?.json ?? {}), [{ done: true }]);
 });
 
-both('T5: a GET that is open at the cut ends with it, and is made again (M24)', async (t, mode) => {
+bothModes('T5: a GET that is open at the cut ends with it, and is made again (M24)', async (t, mode) => {
   let calls = 0;
   const gateway = await startGateway(t, {
     script: [says({ calls: [oslo] }), says({ text: 'Done.' })],
@@ -175,7 +173,7 @@ both('T5: a GET that is open at the cut ends with it, and is made again (M24)', 
   assert.equal(gateway.upstream.chats.length, 2);
 });
 
-both(
+bothModes(
   'T5: of two equal calls each keeps its own result, and only the missing one is made',
   async (t, mode) => {
     const second = { ...alert, id: 'call_post_2' };
@@ -195,7 +193,7 @@ for (const [what, api] of [
   ['closes without an answer', reset],
   ['breaks off its answer', cutOff],
 ] as const) {
-  both(`T5: a plugin that ${what} leaves the outcome of a POST unknown`, async (t, mode) => {
+  bothModes(`T5: a plugin that ${what} leaves the outcome of a POST unknown`, async (t, mode) => {
     const gateway = await startGateway(t, { script: [says({ calls: [alert] }), says({ text: 'Hm.' })], api });
     assert.equal(textOf(await ask(gateway, mode)), 'Hm.');
     const [result] = toolResults(gateway.upstream.chats[1]?.json ?? {}) as { error: unknown }[];
@@ -209,7 +207,7 @@ for (const [what, api] of [
   });
 }
 
-both('T4: without a mark, a run that was cut after a side effect is taken up', async (t, mode) => {
+bothModes('T4: without a mark, a run that was cut after a side effect is taken up', async (t, mode) => {
   const gateway = await startGateway(t, { script: cutInStepTwo(alert) });
   await abandon(gateway, mode, gateway.upstream.chat(1));
   assert.equal(await answered(await gateway.post(bodyOf(mode)), mode), 'Done.');
@@ -217,7 +215,7 @@ both('T4: without a mark, a run that was cut after a side effect is taken up', a
   assert.equal(gateway.upstream.chats.length, 3);
 });
 
-both('T4: without a mark, a run that failed after a side effect is taken up', async (t, mode) => {
+bothModes('T4: without a mark, a run that failed after a side effect is taken up', async (t, mode) => {
   const answers = [says({ calls: [alert] }), answerError(400, 'bad_step'), says({ text: 'Done.' })];
   const gateway = await startGateway(t, { script: answers });
   assert.match(await (await gateway.post(bodyOf(mode))).text(), /bad_step/);
@@ -225,7 +223,7 @@ both('T4: without a mark, a run that failed after a side effect is taken up', as
   assert.equal(posts(gateway), 1);
 });
 
-both('T4: without a mark, a run that was cut after reading alone begins anew', async (t, mode) => {
+bothModes('T4: without a mark, a run that was cut after reading alone begins anew', async (t, mode) => {
   const answers = [says({ calls: [oslo] }), hang, says({ calls: [oslo] }), says({ text: 'Done.' })];
   const gateway = await startGateway(t, { script: (_request, number) => answers[number] ?? hang });
   await abandon(gateway, mode, gateway.upstream.chat(1));
@@ -233,7 +231,7 @@ both('T4: without a mark, a run that was cut after reading alone begins anew', a
   assert.equal(gateway.api.requests.length, 2);
 });
 
-both('T4: without a mark, an answer that was delivered is never given twice', async (t, mode) => {
+bothModes('T4: without a mark, an answer that was delivered is never given twice', async (t, mode) => {
   const gateway = await startGateway(t, {
     script: (_request, number) => says(number % 2 === 0 ? { calls: [alert] } : { text: 'Done.' }),
   });
@@ -241,7 +239,7 @@ both('T4: without a mark, an answer that was delivered is never given twice', as
   assert.equal(posts(gateway), 2);
 });
 
-both('T3: the same Idempotency-Key with another request is a 400', async (t, mode) => {
+bothModes('T3: the same Idempotency-Key with another request is a 400', async (t, mode) => {
   const gateway = await startGateway(t, { script: [says({ calls: [oslo] }), says({ text: 'Done.' })] });
   await answered(await gateway.post(bodyOf(mode), named), mode);
   for (const [body, headers] of [
@@ -257,14 +255,17 @@ both('T3: the same Idempotency-Key with another request is a 400', async (t, mod
   assert.equal(gateway.upstream.chats.length, 2);
 });
 
-both('T3: without an Idempotency-Key, another narrowing of plugins is another request', async (t, mode) => {
-  const gateway = await startGateway(t, { script: [says({ text: 'One.' }), says({ text: 'Two.' })] });
-  assert.equal(await answered(await gateway.post(bodyOf(mode)), mode), 'One.');
-  const narrowed = { ...marked, 'x-plugins': 'weather' };
-  assert.equal(await answered(await gateway.post(bodyOf(mode), narrowed), mode), 'Two.');
-});
+bothModes(
+  'T3: without an Idempotency-Key, another narrowing of plugins is another request',
+  async (t, mode) => {
+    const gateway = await startGateway(t, { script: [says({ text: 'One.' }), says({ text: 'Two.' })] });
+    assert.equal(await answered(await gateway.post(bodyOf(mode)), mode), 'One.');
+    const narrowed = { ...marked, 'x-plugins': 'weather' };
+    assert.equal(await answered(await gateway.post(bodyOf(mode), narrowed), mode), 'Two.');
+  },
+);
 
-both('I7: the same request and Idempotency-Key of another consumer is another run', async (t, mode) => {
+bothModes('I7: the same request and Idempotency-Key of another consumer is another run', async (t, mode) => {
   const consumers = [
     { name: 'alice', key: 'a-key-of-alice-1234', plugins: ['*'] },
     { name: 'bob', key: 'a-key-of-bob-567890', plugins: ['*'] },
