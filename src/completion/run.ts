@@ -38,8 +38,8 @@ export interface RunOptions {
   readonly includeUsage: boolean;
   /** What of the plugin calls the answer carries (`x-plugin-trace`). */
   readonly trace: 'none' | 'summary' | 'full';
-  /** Hears of each finished step, and what it counted. */
-  readonly onStep: (usage: Usage | null) => void;
+  /** Hears of each finished step: what it counted, and the upstream's id of the answer (M1). */
+  readonly onStep: (usage: Usage | null, id: string) => void;
   /** Unix seconds. */
   readonly created: number;
   /** That many random alphanumerics. */
@@ -124,7 +124,7 @@ async function* ask(
 ): AsyncGenerator<Chunk, StepOutcome, undefined> {
   const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, choice });
   run.spent.steps += 1;
-  run.onStep(outcome.usage);
+  run.onStep(outcome.usage, outcome.id);
   run.usage = addUsage(run.usage, outcome.usage);
   if (run.tokensLeft !== null) {
     run.tokensLeft -= completionTokens(outcome.usage) ?? Math.ceil(outcome.characters / 3);

@@ -38,6 +38,8 @@ export interface StepChoice {
 export interface StepOutcome {
   readonly choices: readonly StepChoice[];
   readonly usage: Usage | null;
+  /** The upstream's id of the answer; `""` when it has none. */
+  readonly id: string;
   /** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */
   readonly characters: number;
   /** Unknown top-level members that no visible chunk has carried yet. */
@@ -52,12 +54,14 @@ export async function* step(
   const { answer } = options;
   const choices = new Map<number, ReturnType<typeof createChoice>>();
   let usage: Usage | null = null;
+  let id = '';
   let top: JsonObject = {};
   let waiting: JsonObject[] = [];
 
   for await (const chunk of chunks) {
     answer.learn(chunk);
     usage = usageOf(chunk) ?? usage;
+    id ||= typeof chunk.id === 'string' ? chunk.id : '';
     const added = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
     const unknown = unknownMembers(chunk);
     if (added.length === 0 && unknown && !usageOf(chunk)) waiting.push(unknown);
@@ -91,7 +95,7 @@ export async function* step(
     ends.push(end);
     characters += JSON.stringify(end.message).length;
   }
-  return { choices: ends, usage, characters, top };
+  return { choices: ends, usage, id, characters, top };
 }
 
 /** Gathers one choice of a step. */

@@ -90,17 +90,19 @@ async function* bodyOf(work: Work): AsyncGenerator<string, void, undefined> {
 
 /** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */
 async function* chunksOf(work: Work): Chunks {
-  const { exchange, options } = work;
+  const { exchange, options, streamed, headers } = work;
   const { upstream, model, injected, bare, request } = exchange;
   const { refusedTools, log } = options;
   const recorder = createRecorder(work);
   try {
     yield* startRun(work, recorder);
+    if (!streamed) headers['x-plugin-calls'] = String(recorder.pluginCalls());
     refusedTools.taken(exchange);
   } catch (error) {
     const first = recorder.steps() === 0 && injected.names.size > 0;
     if (!first || !refusedTools.mayBeRefusal(error)) throw error;
     yield* startRun({ ...work, exchange: { ...exchange, injected: bare } }, createRecorder(work));
+    if (!streamed) headers['x-plugin-calls'] = '0';
     refusedTools.refused(exchange, error);
     const answer = error.body;
     log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
@@ -122,15 +124,18 @@ function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
   return createRunRecorder(facts, options.audit);
 }
 
-async function* startRun(
+function startRun(
   { exchange, streamed, signals, tape, options, headers }: Work,
   recorder: RunRecorder,
 ): Chunks {
   const { injected, upstream, context, tools, consumer, client, legacy, request, model } = exchange;
   const lastText = lastMessageText(client);
   const place = readElements(client, 'messages').length;
-  const origin = { upstream: upstream.name, model };
-  const onAnswer = (shown: Readonly<Record<string, string>>) => void Object.assign(headers, shown);
+  const origin = () => ({ upstream: upstream.name, model });
+  const onAnswer = (shown: Readonly<Record<string, string>>, id: string | null) => {
+    Object.assign(headers, shown);
+    recorder.onAnswer(id);
+  };
   const live = { ask: upstream.ask({ ...context, onAnswer }), call: tools.call };
   const taped = tape.play(live, signals.signal);
   const doors = {
@@ -138,12 +143,12 @@ async function* startRun(
     owns: (name: string) => injected.names.has(name),
     call: recorder.call(taped.call),
     park: async (part: Parameters<typeof legacyPart>[0]) => {
-      const kept = { ...(legacy ? legacyPart(part, place, lastText) : part), ...origin };
+      const kept = { ...(legacy ? legacyPart(part, place, lastText) : part), ...origin() };
       await options.parked.put(consumer.partition, kept.visible, kept);
     },
     keep: async (steps: Parameters<typeof keepSteps>[0]) => {
       const id = answerId(client, steps.shown);
-      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin));
+      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
     },
   };
   const chunks = run(injected.request, doors, {
@@ -158,8 +163,7 @@ async function* startRun(
     created: tape.created,
     newId: taped.newId,
   });
-  yield* recorder.chunks(legacy ? toLegacy(chunks) : chunks, signals.signal);
-  if (!streamed) headers['x-plugin-calls'] = String(recorder.pluginCalls());
+  return recorder.chunks(legacy ? toLegacy(chunks) : chunks, signals.signal);
 }
 
 function wantsUsage(client: ChatRequest): boolean {

@@ -18,8 +18,8 @@ export interface UpstreamContext {
   readonly headers: FastifyRequest['headers'];
   /** The caller's own, for an upstream without a key. */
   readonly authorization: string | null;
-  /** Gets the headers to copy into our answer, at each answer of the upstream (`wire.md` F6). */
-  readonly onAnswer: (headers: Readonly<Record<string, string>>) => void;
+  /** Gets the headers to copy into our answer, and the upstream's request id, at each of its answers (`wire.md` F6). */
+  readonly onAnswer: (headers: Readonly<Record<string, string>>, requestId: string | null) => void;
 }
 
 /** An answer that goes through as it is. */

@@ -3,7 +3,6 @@ import type { Doors, RunOptions } from '../completion/run.ts';
 import { isGatewayError, UpstreamError } from '../errors.ts';
 import type { Chunk, Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
-import type { Tools } from './granted-tools.ts';
 
 export interface RunFacts {
   readonly id: string;
@@ -15,8 +14,10 @@ export interface RunFacts {
 
 export interface RunRecorder {
   /** The door to the plugins, watched. */
-  readonly call: (call: Tools['call']) => Doors['call'];
+  readonly call: (call: Doors['call']) => Doors['call'];
   readonly onStep: RunOptions['onStep'];
+  /** An upstream has answered a request, under this id of its own. */
+  readonly onAnswer: (requestId: string | null) => void;
   /** The chunks, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
   readonly chunks: (
     chunks: AsyncGenerator<Chunk, void, undefined>,
@@ -24,15 +25,14 @@ export interface RunRecorder {
   ) => AsyncGenerator<Chunk, void, undefined>;
   readonly steps: () => number;
   readonly pluginCalls: () => number;
-  /** A plugin call that a retry of the run would repeat has left (`wire.md` T1). */
-  readonly hadSideEffect: () => boolean;
 }
 
 export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   const begun = performance.now();
+  const completionIds: string[] = [];
+  const upstreamRequestIds: string[] = [];
   let steps = 0;
   let pluginCalls = 0;
-  let sideEffect = false;
   let promptTokens = 0;
   let completionTokens = 0;
 
@@ -42,6 +42,8 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
       status,
       error,
       steps,
+      completionIds,
+      upstreamRequestIds,
       pluginCalls,
       promptTokens,
       completionTokens,
@@ -52,14 +54,17 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   return {
     steps: () => steps,
     pluginCalls: () => pluginCalls,
-    hadSideEffect: () => sideEffect,
-    onStep(usage) {
+    onAnswer(requestId) {
+      if (requestId !== null) upstreamRequestIds.push(requestId);
+    },
+    onStep(usage, id) {
       steps += 1;
+      if (id !== '') completionIds.push(id.slice(0, 200));
       promptTokens += count(usage, 'prompt_tokens');
       completionTokens += count(usage, 'completion_tokens');
     },
     call: (call) => async (toolCall, signal) => {
-      const result = await call(toolCall, signal, () => (sideEffect = true));
+      const result = await call(toolCall, signal);
       if (result.call) pluginCalls += 1;
       return result;
     },

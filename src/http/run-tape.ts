@@ -2,16 +2,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type { Chunk, ToolResult } from '../openai/chat.ts';
+import type { Chunk, ToolCall, ToolResult } from '../openai/chat.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 
 /** The doors of one attempt at a run. The loop never learns that some of their answers are old. */
-export interface TapedDoors {
-  readonly ask: Doors['ask'];
-  readonly call: Tools['call'];
+export interface TapedDoors extends Pick<Doors, 'ask' | 'call'> {
   /** That many alphanumerics, the same ones in each attempt. */
   readonly newId: (length: number) => string;
+}
+
+/** The doors behind the tape. */
+export interface LiveDoors {
+  readonly ask: Doors['ask'];
+  readonly call: Tools['call'];
 }
 
 /** What the attempts at one run share. */
@@ -20,7 +24,7 @@ export interface RunTape {
    * Doors that answer from the tape what an earlier attempt was answered already, and go through to `live` for the
    * rest. `signal` ends the attempt.
    */
-  readonly play: (live: Pick<TapedDoors, 'ask' | 'call'>, signal: AbortSignal) => TapedDoors;
+  readonly play: (live: LiveDoors, signal: AbortSignal) => TapedDoors;
   /** A plugin call that must not be repeated has left (T1). */
   readonly hadSideEffect: () => boolean;
   /** Unix seconds of the first attempt. */
@@ -57,14 +61,14 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
   }
 
   /** The calls of these arguments so far. The model may have asked for the same call twice: each has its place. */
-  function placesOf({ function: { name, arguments: text } }: Parameters<Tools['call']>[0]) {
+  function placesOf({ function: { name, arguments: text } }: ToolCall) {
     const key = `${name} ${canonicalArguments(text)}`;
     const places = calls.get(key) ?? [];
     calls.set(key, places);
     return { key, places };
   }
 
-  function play(live: Pick<TapedDoors, 'ask' | 'call'>, signal: AbortSignal): TapedDoors {
+  function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
     const seen = new Map<string, number>();
     /** Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. */
     const pending = new Map<string, readonly Chunk[]>();
@@ -90,7 +94,7 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
-    function send(toolCall: Parameters<Tools['call']>[0], stop: AbortSignal, forget: () => void): TapedCall {
+    function send(toolCall: ToolCall, stop: AbortSignal, forget: () => void): TapedCall {
       const own = new AbortController();
       const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
       const cancel = (): void => {
@@ -117,7 +121,7 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
 
     return {
       ask,
-      async call(toolCall, stop, onSideEffect) {
+      async call(toolCall, stop) {
         stop.throwIfAborted();
         for (const [key, chunks] of pending) keepStep(key, chunks);
         pending.clear();
@@ -125,7 +129,6 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
         const place = seen.get(key) ?? 0;
         seen.set(key, place + 1);
         const taped = (places[place] ??= send(toolCall, stop, () => (places[place] = undefined)));
-        if (taped.sideEffect) onSideEffect();
         return hear(taped, stop, signal);
       },
       newId: (length) => idOf(seed, (ids += 1), length),

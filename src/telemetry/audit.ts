@@ -32,6 +32,10 @@ export interface RunRecord {
   /** Error code, `null` for a complete answer. */
   readonly error: string | null;
   readonly steps: number;
+  /** The upstream's ids of its answers, one per step; the client sees the first alone (`wire.md` M1). */
+  readonly completionIds: readonly string[];
+  /** The upstream's ids of our requests, where it gave some (F6). */
+  readonly upstreamRequestIds: readonly string[];
   readonly pluginCalls: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -73,6 +77,8 @@ export function createAudit(options: { readonly log: Log }): Audit {
         status: record.status,
         error: record.error,
         steps: record.steps,
+        completionIds: record.completionIds,
+        upstreamRequestIds: record.upstreamRequestIds,
         pluginCalls: record.pluginCalls,
         promptTokens: record.promptTokens,
         completionTokens: record.completionTokens,

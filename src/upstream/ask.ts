@@ -10,7 +10,7 @@ import { readChunks } from './chunks.ts';
 import { chatDialect, createResponsesDialect, pointsToResponses, type Dialect } from './dialect.ts';
 import { readFailure, type Speaker } from './failure.ts';
 import { fitRequest } from './fit-request.ts';
-import { askHeaders, shownHeaders, type InboundHeaders } from './headers.ts';
+import { askHeaders, requestIdOf, shownHeaders, type InboundHeaders } from './headers.ts';
 import { askAgain, overDeadSocket } from './retry.ts';
 
 /** On whose behalf an upstream is asked. */
@@ -20,7 +20,7 @@ export interface AskContext {
   /** The caller's own `Authorization`; the upstream's own key wins. */
   readonly authorization: string | null;
   /** Gets the headers that the client may see, at each successful answer (F6). */
-  readonly onAnswer: (headers: Record<string, string>) => void;
+  readonly onAnswer: (headers: Record<string, string>, requestId: string | null) => void;
 }
 
 /** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason. */
@@ -86,7 +86,7 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
     try {
       const attempt = () => (firstStep ? postFirst : post)(fitted, signal);
       const answer = await askAgain(attempt, firstStep, signal);
-      context.onAnswer(shownHeaders(answer.headers, speaker.credential));
+      context.onAnswer(shownHeaders(answer.headers, speaker.credential), requestIdOf(answer.headers));
       yield* readChunks(answer, speaker, dialect.reader());
     } catch (error) {
       throw signal.aborted ? signal.reason : connection.translate(error);

@@ -110,6 +110,12 @@ export function shownHeaders(headers: InboundHeaders, credential: Credential): O
   return pick(headers, (name) => names.includes(name) || name.startsWith(answerPrefix));
 }
 
+/** The upstream's own id of a request, for the audit (F6). */
+export function requestIdOf(headers: InboundHeaders): string | null {
+  const id = text(headers['x-request-id'] ?? headers['apim-request-id']);
+  return id === '' ? null : id.slice(0, 200);
+}
+
 /** What a client sees of the headers of an answer that is passed through (H8). */
 export function passedHeaders(headers: InboundHeaders, credential: Credential): Outbound {
   const named = namedByConnection(headers);

@@ -19,7 +19,7 @@ function attempt(text: string, effect = false) {
         const { signal } = new AbortController();
         const taped = tape.play({ ask: async function* () {}, call }, signal);
         const toolCall = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
-        await taped.call(toolCall, signal, () => {});
+        await taped.call(toolCall, signal);
       }
       yield text;
     }
