@@ -11,7 +11,7 @@ import { assertCleanStream, assertFailedStream, eventsOf } from './clean-answer.
 import { reasoningMember, says, usualUsage, type Call, type Dialect } from './dialects.ts';
 import { startGateway, toolResults } from './gateway.ts';
 import { answerJson } from './loopback-plugin.ts';
-import { answerBytes, answerError, reset, type Answer } from './loopback-upstream.ts';
+import { answerBytes, answerError, answerSlowly, reset, type Answer } from './loopback-upstream.ts';
 
 const oslo: Call = { id: 'call_1', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
 const alert: Call = { id: 'call_2', name: 'weather__addAlert', arguments: '{"city":"Oslo"}' };
@@ -20,6 +20,24 @@ const alert: Call = { id: 'call_2', name: 'weather__addAlert', arguments: '{"cit
 function twoSteps(dialect: Dialect): Answer[] {
   return [says({ calls: [oslo] }, dialect), says({ text: 'It is 4 degrees.' }, dialect)];
 }
+
+streamScenario(
+  '28: parallel calls, then one, then the text: create() reads one answer',
+  async (t, dialect) => {
+    const gateway = await startGateway(t, {
+      script: [
+        says({ calls: [oslo, { ...oslo, id: 'call_3', arguments: '{"city":"Rome"}' }] }, dialect),
+        says({ calls: [alert] }, dialect),
+        says({ text: 'It is 4 degrees.' }, dialect, 28),
+      ],
+    });
+    const answer = await ask(gateway, 'stream');
+    assert.equal(textOf(answer), 'It is 4 degrees.');
+    assert.equal(answer.choices[0]?.finish_reason, 'stop');
+    assert.deepEqual(answer.usage, times(usualUsage, 3));
+    assert.equal(gateway.api.requests.length, 3);
+  },
+);
 
 streamScenario('29: .stream() gives the final message', async (t, dialect) => {
   const gateway = await startGateway(t, {
@@ -142,6 +160,39 @@ streamScenario('33: interim text arrives before the plugin has answered (M4)', a
     if (text === 'Let me look.') seen.resolve();
   }
   assert.equal(text, 'Let me look.\n\nDone.');
+});
+
+test("scenario 33 stream: text does not wait for a function's name that is still coming in (M3)", async (t) => {
+  const seen = Promise.withResolvers<void>();
+  const event = (delta: object, finish: string | null = null) =>
+    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+  const gateway = await startGateway(t, {
+    script: [
+      answerSlowly([
+        event({ role: 'assistant', content: '' }),
+        event({
+          tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'weather__' } }],
+        }),
+        event({ content: 'Let me look.' }),
+        seen.promise,
+        event({ tool_calls: [{ index: 0, function: { name: 'now', arguments: '{}' } }] }),
+        event({}, 'tool_calls'),
+      ]),
+      says({ text: 'It is late.' }),
+    ],
+  });
+  const stream = await gateway.client.chat.completions.create({
+    model: 'm',
+    messages: question,
+    stream: true,
+  });
+  let text = '';
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta.content ?? '';
+    if (text === 'Let me look.') seen.resolve();
+  }
+  assert.equal(text, 'Let me look.\n\nIt is late.');
+  assert.equal(gateway.api.requests.length, 1);
 });
 
 streamScenario('34: the headers do not wait for a slow plugin (K1)', async (t, dialect) => {
