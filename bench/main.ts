@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { testConfig } from '../test/gateway/gateway.ts';
 import { writePlugins } from '../test/gateway/plugin-folder.ts';
 import { benchCases, benchPaths, type BenchCase } from './cases.ts';
+import { compareFirstTexts } from './first-text.ts';
 import { measure, type Measurement } from './load.ts';
-import { markdownTable, summarise, textTable, type Row } from './report.ts';
+import { firstTextTable, markdownTable, summarise, textTable, type Row } from './report.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,13 +46,14 @@ async function run(): Promise<void> {
     rows.push(await compare(benchCase, direct, through));
     process.stderr.write('.');
   }
+  const firstRows = await compareFirstTexts(direct, through, quick ? 50 : 300);
   process.stderr.write('\n');
   const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores for load, gateway and upstream together; Node ${process.version}`;
   const method = `${rounds} rounds of ${milliseconds} ms, direct and through the gateway in turn; medians, in brackets the least and greatest round.`;
-  process.stdout.write(`${textTable(rows)}\n\n${machine}\n${method}\n`);
+  process.stdout.write(`${textTable(rows)}\n\n${firstTextTable(firstRows)}\n\n${machine}\n${method}\n`);
   if (!values.write) return;
   const file = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-  await writeFile(file, markdownTable(rows, machine, method));
+  await writeFile(file, markdownTable(rows, firstRows, machine, method));
   process.stdout.write(`written to ${file}\n`);
 }
 

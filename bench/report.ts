@@ -1,4 +1,5 @@
 // The benchmark's table, for a terminal and for the documentation.
+import type { FirstTextRow } from './first-text.ts';
 import { quantile, type Measurement } from './load.ts';
 
 /** Median and extremes over the rounds. */
@@ -57,10 +58,26 @@ function cells(row: Row): string[] {
   ];
 }
 
+const firstTitles = ['from the upstream to the client', 'direct, ms', 'gateway, ms', 'added, ms'];
+
+function firstCells({ name, direct, through }: FirstTextRow): string[] {
+  return [name, ...[direct, through, through - direct].map((figure) => figure.toFixed(2))];
+}
+
 /** The table in columns of equal width. */
 export function textTable(rows: readonly Row[]): string {
-  const lines = [titles, ...rows.map(cells)];
-  const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return inColumns([titles, ...rows.map(cells)]);
+}
+
+/** The same for the first text of a stream. */
+export function firstTextTable(rows: readonly FirstTextRow[]): string {
+  return inColumns([firstTitles, ...rows.map(firstCells)]);
+}
+
+function inColumns(lines: readonly string[][]): string {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
   return lines
     .map((line) =>
       line
@@ -72,12 +89,19 @@ export function textTable(rows: readonly Row[]): string {
     .join('\n');
 }
 
-/** The page of the documentation. */
-export function markdownTable(rows: readonly Row[], machine: string, method: string): string {
+function inMarkdown([titles = [], ...rows]: readonly string[][]): string {
   const line = (parts: readonly string[]) => `| ${parts.join(' | ')} |`;
-  const table = [titles, titles.map((_, column) => (column === 0 ? '---' : '---:')), ...rows.map(cells)].map(
-    line,
-  );
+  const rule = titles.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [titles, rule, ...rows].map(line).join('\n');
+}
+
+/** The page of the documentation. */
+export function markdownTable(
+  rows: readonly Row[],
+  firstRows: readonly FirstTextRow[],
+  machine: string,
+  method: string,
+): string {
   return `# Performance
 
 Written by \`npm run bench -- --write\`; measure on your own machine with \`npm run bench\` (or \`npm run bench -- quick\`).
@@ -85,7 +109,12 @@ The upstream answers at once, so the figures are the gateway's own cost: a real 
 with 16 clients, milliseconds with one. "One plugin call, direct" is a client that does the loop itself: two requests to
 the upstream, one to the plugin.
 
-${table.join('\n')}
+${inMarkdown([titles, ...rows.map(cells)])}
+
+The upstream writes the time into the first text of a stream; the client reads it on arrival. Text does not wait while the
+name of a function that the model calls is still coming in.
+
+${inMarkdown([firstTitles, ...firstRows.map(firstCells)])}
 
 ${machine}. ${method}
 `;

@@ -2,12 +2,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { says } from './answers.ts';
+import { askedFirstText, playFirstText } from './first-text.ts';
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    const { contentType, body } = says(request.url ?? '', Buffer.concat(chunks));
+    const asked = Buffer.concat(chunks);
+    const firstText = askedFirstText(asked);
+    if (firstText) {
+      void playFirstText(firstText, response);
+      return;
+    }
+    const { contentType, body } = says(request.url ?? '', asked);
     response.writeHead(200, { 'content-type': contentType, 'content-length': body.length });
     response.end(body);
   });
