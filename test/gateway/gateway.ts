@@ -8,6 +8,7 @@ import type { Config, PluginSettings, UpstreamConfig } from '../../src/config/sc
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { assertCleanStream, assertFailedStream } from './clean-answer.ts';
 import { createKeptLog, type KeptLog } from './kept-log.ts';
+import { examine } from './examiner.ts';
 import {
   answerJson,
   startLoopbackPlugin,
@@ -149,6 +150,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     if (options.unchecked) return;
     checkWire(wire, plugins);
     for (const chat of upstream.chats) assertValidRequest(chat.json);
+    await examine(upstream.chats);
   });
   return { app, origin, client, upstream, api, wire, logged, fetch: recordedFetch, send, post };
 }
