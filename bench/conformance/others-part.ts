@@ -13,7 +13,7 @@ import { count, percent, table, thousands, type Section } from './report.ts';
 import type { Progress } from './progress.ts';
 
 const memory = 2048;
-const seconds = 20;
+const seconds = 60;
 /** For counting afterwards what came out. */
 const judgingSeconds = 120;
 
