@@ -15,7 +15,7 @@ export interface KeptSteps extends Partial<Origin> {
 }
 
 /** Characters of hidden messages that one request gets back. */
-export const maxRestored = 100_000;
+const maxRestored = 100_000;
 
 /** Characters of a message that is read to compare histories. */
 const maxParsed = 64 * 1024;
@@ -55,7 +55,7 @@ export function answerId(request: ChatRequest, shown: string): string {
 
 /**
  * Puts kept steps back before their answers, by the answers' places; the newest first, whole steps only, as many as
- * {@link maxRestored} allows. The bytes are those that the upstream has seen, so that its prompt cache goes on.
+ * `maxRestored` allows. The bytes are those that the upstream has seen, so that its prompt cache goes on.
  */
 export function restoreSteps(
   request: ChatRequest,

@@ -6,7 +6,7 @@ import { lastMessageText } from '../completion/park.ts';
 import { run } from '../completion/run.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import type { Chunk } from '../openai/chat.ts';
+import type { Chunk, Completion } from '../openai/chat.ts';
 import { encodeEvent } from '../openai/event-stream.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { isGatewayError } from '../errors.ts';
@@ -55,7 +55,10 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const watched = watchRun(streamed ? budget.seconds : Math.min(budget.seconds, maxJsonSeconds), stopping);
   const headers: Record<string, string> = {};
   const work: Work = { exchange, streamed, signals: watched, tape, options, headers };
-  const log = createEventLog(streamed ? eventsOf(work) : bodyOf(work), tape);
+  const { keep } = tape;
+  const log = streamed
+    ? createEventLog(chunksOf(work), { keep, write: (chunk) => encodeEvent(JSON.stringify(chunk)) })
+    : createEventLog(bodyOf(work), { keep, write: (body) => JSON.stringify(body) });
   watched.signal.addEventListener('abort', () => {
     const { reason } = watched.signal as { reason: unknown };
     if (isGatewayError(reason) && reason.wireCode === 'client_closed_request') log.cut(reason);
@@ -80,12 +83,8 @@ export function isStreamed({ client }: Exchange): boolean {
   return readMember(client, 'stream') === true;
 }
 
-async function* eventsOf(work: Work): AsyncGenerator<string, void, undefined> {
-  for await (const chunk of chunksOf(work)) yield encodeEvent(JSON.stringify(chunk));
-}
-
-async function* bodyOf(work: Work): AsyncGenerator<string, void, undefined> {
-  yield JSON.stringify(await fold(chunksOf(work)));
+async function* bodyOf(work: Work): AsyncGenerator<Completion, void, undefined> {
+  yield await fold(chunksOf(work));
 }
 
 /** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */

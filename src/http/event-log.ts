@@ -16,7 +16,9 @@ export interface EventLog {
   readonly cut: (reason: unknown) => void;
 }
 
-export interface EventLogOptions {
+export interface EventLogOptions<T> {
+  /** The text of one thing that the source says. */
+  readonly write: (said: T) => string;
   /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
   readonly keep: (characters: number) => boolean;
   /** Characters of one log that is kept whole (`wire.md` T6). */
@@ -32,9 +34,9 @@ const lag = 64 * 1024;
  * Makes the log of a source. Nothing runs ahead: the source gives its next piece when the reader that is farthest asks
  * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
  */
-export function createEventLog(
-  source: AsyncGenerator<string, void, undefined>,
-  { keep, maxKept = mebibyte }: EventLogOptions,
+export function createEventLog<T>(
+  source: AsyncGenerator<T, void, undefined>,
+  { write, keep, maxKept = mebibyte }: EventLogOptions<T>,
 ): EventLog {
   let pieces: string[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
@@ -57,7 +59,7 @@ export function createEventLog(
     try {
       const { done, value } = await source.next();
       if (done) end('done');
-      else add(value);
+      else add(write(value));
     } catch (error) {
       end('failed', error);
     } finally {

@@ -75,10 +75,10 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
     const keyOf = createStepKey();
     let ids = 0;
 
-    async function* ask(request: ChatRequest, stop: AbortSignal): AsyncGenerator<Chunk, void, undefined> {
+    function ask(request: ChatRequest, stop: AbortSignal): AsyncIterable<Chunk> {
       const key = keyOf(request);
       const known = steps.get(key);
-      yield* known === undefined ? record(key, live.ask(request, stop)) : (JSON.parse(known) as Chunk[]);
+      return known === undefined ? record(key, live.ask(request, stop)) : replay(known);
     }
 
     async function* record(
@@ -136,6 +136,10 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
   }
 
   return { play, keep, hadSideEffect: () => sideEffect, created: Math.floor(Date.now() / 1000) };
+}
+
+async function* replay(step: string): AsyncGenerator<Chunk, void, undefined> {
+  yield* JSON.parse(step) as Chunk[];
 }
 
 /**

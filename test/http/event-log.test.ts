@@ -11,7 +11,8 @@ async function* say(pieces: readonly string[], onPiece = (_number: number): void
   }
 }
 
-const plenty = { keep: () => true };
+const write = (text: string) => text;
+const plenty = { write, keep: () => true };
 
 test('T4: readers that come at any time read the same, from the start', async () => {
   const texts = fc.array(fc.string(), { maxLength: 20 });
@@ -84,7 +85,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
     return true;
   };
   const piece = 'x'.repeat(1000);
-  const log = createEventLog(say(Array.from({ length: 500 }, () => piece)), { keep, maxKept: 10_000 });
+  const log = createEventLog(say(Array.from({ length: 500 }, () => piece)), { write, keep, maxKept: 10_000 });
   const read = await Array.fromAsync(log.read());
   assert.equal(read.length, 500);
   assert.equal(log.whole(), false);
@@ -93,7 +94,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
 });
 
 test('T6: a log for which there is no room is not kept', async () => {
-  const log = createEventLog(say(['a', 'b']), { keep: (wanted) => wanted <= 0 });
+  const log = createEventLog(say(['a', 'b']), { write, keep: (wanted) => wanted <= 0 });
   assert.deepEqual(await Array.fromAsync(log.read()), ['a', 'b']);
   assert.equal(log.whole(), false);
 });

@@ -23,7 +23,7 @@ function attempt(text: string, effect = false) {
       }
       yield text;
     }
-    const log = createEventLog(say(), tape);
+    const log = createEventLog(say(), { keep: tape.keep, write: (said) => said });
     return { id: String((number += 1)), log, headers: () => ({}), serve: () => {}, delivered: () => false };
   };
 }
