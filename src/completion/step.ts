@@ -155,7 +155,10 @@ function createChoice(index: number, options: StepOptions) {
       const shown = isJsonObject(logprobs) ? { logprobs } : {};
       const visible: ChunkChoice[] = [];
       if (Object.keys(live).length > 0) {
-        const piece = { ...others, index, delta: live, ...shown };
+        // E14: what comes with the finish reason (`native_finish_reason`) is shown with the last step's alone.
+        const finishing = typeof finish_reason === 'string';
+        if (finishing) rest = { ...rest, ...others };
+        const piece = { ...(finishing ? {} : others), index, delta: live, ...shown };
         if (options.holdText) held.push(piece);
         else visible.push(piece);
       } else rest = { ...rest, ...others, ...shown };

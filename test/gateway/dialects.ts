@@ -197,6 +197,7 @@ export function completion(choices: readonly Said[], dialect: Dialect, model: st
       message: messageOf(said, dialect),
       finish_reason: finishOf(said, dialect),
       ...choice,
+      ...(dialect === 'openrouter' ? { native_finish_reason: finishOf(said, dialect) } : {}),
       ...(said.logprobs ? { logprobs: logprobsOf(said.text ?? '') } : {}),
     })),
     ...(usage ? { usage } : {}),

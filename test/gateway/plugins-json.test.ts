@@ -1,6 +1,6 @@
 // Scenarios 13 to 28: plugin calls, blocking and streamed, in six dialects of upstreams.
 import assert from 'node:assert/strict';
-import { ask, question, scenario, textOf, times } from './ask.ts';
+import { ask, jsonScenario, onlyIn, question, scenario, textOf, times } from './ask.ts';
 import { says, usualUsage, type Call } from './dialects.ts';
 import { startGateway, toolNames, toolResults, type TestGateway } from './gateway.ts';
 import { answerJson, hang } from './loopback-plugin.ts';
@@ -104,6 +104,20 @@ scenario(`16: no call made: the answer is the upstream's`, async (t, mode, diale
   assert.deepEqual(answer.usage, usualUsage);
   assert.equal(gateway.api.requests.length, 0);
 });
+
+jsonScenario(
+  "13: the finish reason in the upstream's own words is the last step's (E14)",
+  async (t, dialect) => {
+    // OpenRouter sends each step to another upstream if it likes: the last one has no such member here.
+    const gateway = await startGateway(t, {
+      script: [says({ text: 'Hm.', calls: [weatherIn('Oslo')] }, dialect), says({ text: 'Done.' }, 'openai')],
+    });
+    const answer = await ask(gateway, 'json');
+    assert.equal(textOf(answer), 'Hm.\n\nDone.');
+    assert.notEqual(answer.choices[0]?.['native_finish_reason'], 'tool_calls');
+  },
+  onlyIn(['openrouter'], 'it has no reason of its own'),
+);
 
 scenario('17: a plugin that answers 500 is reported to the model (R7)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
