@@ -8,14 +8,17 @@ const largest = 1_048_576;
 /** Bodies of this process that were found valid: most scenarios send the same in every dialect. */
 const found = new Set<string>();
 
+/** What the gateway writes itself; the rest passes unread. */
+const examined = new Set(['/v1/chat/completions', '/v1/responses']);
+
 /** Asserts that each request is valid; without an examiner (a test file that runs alone) nothing is judged. */
-export async function examine(chats: readonly UpstreamRequest[]): Promise<void> {
+export async function examine(requests: readonly UpstreamRequest[]): Promise<void> {
   const url = process.env['PLUGIN_GATEWAY_EXAMINER'];
   if (!url) return;
-  for (const { body } of chats) {
+  for (const { path, body } of requests) {
     const text = body.toString();
-    if (text.length > largest || found.has(text)) continue;
-    const response = await fetch(`${url}/chat/completions`, {
+    if (!examined.has(path) || text.length > largest || found.has(text)) continue;
+    const response = await fetch(`${url}${path.replace('/v1', '')}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer sk-examined' },
       body: text,

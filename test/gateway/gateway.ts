@@ -150,7 +150,7 @@ export async function startGateway(scope: Scope, options: GatewayOptions = {}): 
     if (options.unchecked) return;
     checkWire(wire, plugins);
     for (const chat of upstream.chats) assertValidRequest(chat.json);
-    await examine(upstream.chats);
+    await examine(upstream.requests);
   });
   return { app, origin, client, upstream, api, wire, logged, fetch: recordedFetch, send, post };
 }
