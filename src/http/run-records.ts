@@ -68,7 +68,7 @@ export function retryMarks({ headers, body, url }: FastifyRequest, partition: st
 
 /** Makes the records of one process. They are memory: another process, or a later one, knows nothing of its runs. */
 export function createRunRecords(limits: typeof recordLimits = recordLimits): RunRecords {
-  const byKey = new Map<string, RunRecord[]>();
+  const byKey = new Map<string, Set<RunRecord>>();
   /** Ended ones, oldest first; those without a side effect go first when room is needed. */
   const ended = { harmless: new Set<RunRecord>(), effective: new Set<RunRecord>() };
   let count = 0;
@@ -76,10 +76,8 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
 
   function forget(record: RunRecord): void {
     const known = byKey.get(record.key);
-    if (!known?.includes(record)) return;
-    const others = known.filter((other) => other !== record);
-    if (others.length > 0) byKey.set(record.key, others);
-    else byKey.delete(record.key);
+    if (!known?.delete(record)) return;
+    if (known.size === 0) byKey.delete(record.key);
     unshelve(record);
     count -= 1;
     characters -= record.characters;
@@ -103,14 +101,14 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     const { log } = record.attempt;
     // Nothing has happened: to repeat it is harmless, and what the client was told to do.
     if (log.state() === 'failed' && !record.tape.hadSideEffect()) return forget(record);
-    if (!byKey.get(record.key)?.includes(record)) return;
+    if (!byKey.get(record.key)?.has(record)) return;
     ended[record.tape.hadSideEffect() ? 'effective' : 'harmless'].add(record);
     record.expiry = setTimeout(() => forget(record), limits.kept).unref();
   }
 
   /** Room for all records together; what is wanted must then be kept by no one. */
   function keep(record: RunRecord | undefined, wanted: number): boolean {
-    if (!record || !byKey.get(record.key)?.includes(record)) return false;
+    if (!record || !byKey.get(record.key)?.has(record)) return false;
     while (characters + wanted > limits.characters && forgetOldest());
     if (wanted > 0 && characters + wanted > limits.characters) return false;
     record.characters += wanted;
@@ -141,16 +139,26 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
       expiry: undefined,
     };
     own.record = record;
-    byKey.set(key, [...(byKey.get(key) ?? []), record]);
+    const known = byKey.get(key) ?? new Set();
+    byKey.set(key, known.add(record));
     count += 1;
     return begin(record, attempt);
   }
 
+  /** T4: without a mark, only a run that broke off after a side effect may be meant. */
+  function interrupted(known: ReadonlySet<RunRecord>): RunRecord | undefined {
+    const since = Date.now() - limits.unmarked;
+    return [...ended.effective].findLast(
+      (record) => known.has(record) && (record.endedAt ?? 0) >= since && !record.attempt.delivered(),
+    );
+  }
+
   return {
     join(marks, start) {
-      const known = byKey.get(marks.key) ?? [];
-      if (known.some(({ body }) => body !== marks.body)) throw gatewayError('idempotency_key_reused');
-      const record = marks.marked ? repeated(known) : interrupted(known, Date.now() - limits.unmarked);
+      const known = byKey.get(marks.key);
+      const [first] = known ?? [];
+      if (first && first.body !== marks.body) throw gatewayError('idempotency_key_reused');
+      const record = known && (marks.marked ? repeated([...known]) : interrupted(known));
       if (!record) return open(marks, start);
       return answers(record.attempt, marks) ? record.attempt : begin(record, start(record.tape));
     },
@@ -166,12 +174,4 @@ function answers({ log }: Attempt, { marked }: RetryMarks): boolean {
 /** T4: the run that a marked request repeats. Of several like it, the one whose client has lost it. */
 function repeated(known: readonly RunRecord[]): RunRecord | undefined {
   return known.findLast(({ attempt }) => attempt.log.state() === 'cut') ?? known.at(-1);
-}
-
-/** T4: without a mark, only a run that broke off after a side effect may be meant. */
-function interrupted(known: readonly RunRecord[], since: number): RunRecord | undefined {
-  return known.findLast(
-    ({ attempt, tape, endedAt }) =>
-      endedAt !== null && endedAt >= since && tape.hadSideEffect() && !attempt.delivered(),
-  );
 }
