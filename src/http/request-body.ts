@@ -68,7 +68,10 @@ function checkDepth(text: string): void {
 
 /** Q8: what the gateway itself reads must have its type; everything else is judged by the upstream alone. */
 function checkTypes(value: JsonObject): void {
-  const { messages, stream, n, tools, functions } = value;
+  const { model, messages, stream, n, tools, functions } = value;
+  // What is missing or null is the upstream's to refuse, or to choose: some serve one model alone.
+  if (model !== undefined && model !== null && typeof model !== 'string')
+    throw wrongType('model', 'a string', model);
   if (!Array.isArray(messages)) throw wrongType('messages', 'an array of messages', messages);
   messages.forEach((message, at) => {
     if (!isJsonObject(message)) throw wrongType(`messages[${at}]`, 'an object', message);

@@ -70,6 +70,8 @@ for (const [what, body, code, param] of [
   ['messages that are text', '{"model":"m","messages":"hello"}', 'invalid_type', 'messages'],
   ['no messages', '{"model":"m"}', 'invalid_type', 'messages'],
   ['stream as text', '{"model":"m","messages":[],"stream":"yes"}', 'invalid_type', 'stream'],
+  ['a model that is a number', '{"model":5,"messages":[]}', 'invalid_type', 'model'],
+  ['a model that is an object', '{"model":{"id":"m"},"messages":[]}', 'invalid_type', 'model'],
   ['n = 0', '{"model":"m","messages":[],"n":0}', 'invalid_type', 'n'],
   ['n = 129', '{"model":"m","messages":[],"n":129}', 'invalid_type', 'n'],
   ['n = "2"', '{"model":"m","messages":[],"n":"2"}', 'invalid_type', 'n'],

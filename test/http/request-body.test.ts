@@ -27,6 +27,9 @@ test('Q8: a wrong type is named by its field', () => {
     ['{}', 'messages'],
     ['{"messages":["x"]}', 'messages[0]'],
     ['{"messages":[],"stream":"yes"}', 'stream'],
+    ['{"messages":[],"model":5}', 'model'],
+    ['{"messages":[],"model":{"id":"m"}}', 'model'],
+    ['{"messages":[],"model":["m"]}', 'model'],
     ['{"messages":[],"n":1e9}', 'n'],
     ['{"messages":[],"n":0}', 'n'],
     ['{"messages":[],"tools":{}}', 'tools'],
@@ -35,6 +38,11 @@ test('Q8: a wrong type is named by its field', () => {
   ];
   for (const [body, param] of wrong)
     assert.deepEqual(refusal(body).slice(0, 2), ['invalid_type', param], body);
+});
+
+test('Q8: a model that is missing or null is for the upstream to judge', () => {
+  assert.equal(refusal('{"messages":[]}')[0], 'accepted');
+  assert.equal(refusal('{"messages":[],"model":null}')[0], 'accepted');
 });
 
 test('F-C18: nesting deeper than 64 is refused before parsing, also at 100,000', () => {
