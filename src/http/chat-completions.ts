@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UpstreamError } from '../errors.ts';
 import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
 import { prepareExchange, type Exchange, type PlainAnswer } from './exchange.ts';
@@ -50,8 +51,15 @@ async function answer(
     return await (isStreamed(exchange) ? sendStream : sendJson)(request, reply, attempt, options);
   } catch (error) {
     showHeaders(reply, attempt);
-    throw error;
+    throw afterSideEffect(error, attempt);
   }
+}
+
+/** T1: the upstream's own word on retries, which is a header of its error, knows nothing of plugin calls. */
+function afterSideEffect(error: unknown, attempt: Attempt): unknown {
+  const final = attempt.headers()['x-should-retry'] === 'false';
+  if (!final || !(error instanceof UpstreamError)) return error;
+  return new UpstreamError(error.statusCode, error.body, { ...error.headers, 'x-should-retry': 'false' });
 }
 
 /** Q1: nothing injected; the upstream's answer, error or not, is the answer. */

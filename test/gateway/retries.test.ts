@@ -1,5 +1,6 @@
 // A client that asks again gets the run it has: no plugin request that may change something leaves twice (T1 to T6).
 import assert from 'node:assert/strict';
+import test from 'node:test';
 import { ask, bothModes, textOf, type Mode } from './ask.ts';
 import { assertError, eventsOf, foldStream } from './clean-answer.ts';
 import { says, type Call } from './dialects.ts';
@@ -128,6 +129,15 @@ bothModes(
     assert.equal(gateway.upstream.chats.length, 2);
   },
 );
+
+test("T1: after a side effect the upstream's own x-should-retry: true is not believed", async (t) => {
+  const inviting = answerError(429, 'rate_limit_exceeded', { 'x-should-retry': 'true', 'retry-after': '60' });
+  const gateway = await startGateway(t, { script: [says({ calls: [alert] }), inviting] });
+  const response = await gateway.post(bodyOf('json'));
+  assert.equal(response.status, 429);
+  assert.equal(response.headers.get('x-should-retry'), 'false');
+  assert.equal(response.headers.get('retry-after'), '60');
+});
 
 bothModes('T4: an error before any side effect is not remembered: the client asks again', async (t, mode) => {
   const limited = answerError(429, 'rate_limit_exceeded', { 'retry-after-ms': '1' });
