@@ -11,7 +11,7 @@ import { gatewayError } from './errors.ts';
 import { authenticateHook } from './http/authenticate.ts';
 import { chatCompletionsRoutes } from './http/chat-completions.ts';
 import { demoModelsRoutes } from './http/demo-models.ts';
-import type { ChatUpstream } from './http/exchange.ts';
+import type { ExchangeOptions } from './http/exchange.ts';
 import { createGrantedTools } from './http/granted-tools.ts';
 import { healthRoutes } from './http/health.ts';
 import { listenAt, stopServer } from './http/listen.ts';
@@ -28,7 +28,7 @@ import { createPluginVersions } from './store/plugin-versions.ts';
 import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
-import { createRoute } from './upstream/route.ts';
+import { createRoute, type RouteEvents } from './upstream/route.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstream.ts';
 
 /** A whole gateway. */
@@ -125,16 +125,15 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
 }
 
 /** The upstreams of a model, those configured that serve it, or the demo model while none is configured. */
-function chooseUpstream(
-  upstreams: Upstreams,
-  log: Log,
-): (model: string, requestId: string) => ChatUpstream | null {
+function chooseUpstream(upstreams: Upstreams, log: Log): ExchangeOptions['upstreamOf'] {
   if (upstreams.all.length > 0) {
-    return (model, requestId) => {
+    return (model, request, requestId) => {
       const [first, ...others] = upstreams.matching(model);
-      const onFallback = (from: string, to: string, error: unknown) =>
-        log.warn('upstream_fallback', { requestId, from, to, error });
-      return first ? createRoute([first, ...others], onFallback) : null;
+      const events: RouteEvents = {
+        onFallback: (from, to, error) => log.warn('upstream_fallback', { requestId, from, to, error }),
+        onRest: (upstream) => log.warn('upstream_rests', { requestId, upstream }),
+      };
+      return first ? createRoute([first, ...others], request, events) : null;
     };
   }
   const demo = createDemoModel();

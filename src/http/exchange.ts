@@ -47,7 +47,7 @@ export interface ChatUpstream {
 /** Who may use what, and where hidden history is kept. */
 export interface ExchangeOptions {
   readonly consumerOf: (request: FastifyRequest) => Consumer;
-  readonly upstreamOf: (model: string, requestId: string) => ChatUpstream | null;
+  readonly upstreamOf: (model: string, request: ChatRequest, requestId: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
   readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
   readonly parked: Shelf<ParkedPart>;
@@ -90,7 +90,7 @@ export async function prepareExchange(
   const sent = readChatRequest(request.body as Buffer);
   const model = readMember(sent, 'model');
   const name = typeof model === 'string' ? model : '';
-  const upstream = options.upstreamOf(name, request.id);
+  const upstream = options.upstreamOf(name, sent, request.id);
   if (!upstream) throw gatewayError('model_not_found', [name.slice(0, 100)], { param: 'model' });
 
   const { narrowing, client } = takeNarrowing(request, sent);

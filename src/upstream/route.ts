@@ -20,8 +20,13 @@ export interface Route {
   ) => Promise<ForwardedAnswer>;
 }
 
-/** Hears that an upstream took over, and from which error. */
-export type OnFallback = (from: string, to: string, error: unknown) => void;
+/** What the log is told of a route. */
+export interface RouteEvents {
+  /** An upstream took over from another one, after this error. */
+  readonly onFallback: (from: string, to: string, error: unknown) => void;
+  /** An upstream is asked last from now on, for a while. */
+  readonly onRest: (name: string) => void;
+}
 
 /** Failures that are the upstream's own; another one may do better. */
 const downCodes: ReadonlySet<ErrorCode> = new Set([
@@ -34,23 +39,27 @@ const downCodes: ReadonlySet<ErrorCode> = new Set([
   'upstream_bad_answer',
 ]);
 
-/** Makes the route over the upstreams that serve a model, at least one, in the configured order. */
-export function createRoute(upstreams: readonly [Upstream, ...Upstream[]], onFallback: OnFallback): Route {
-  let current: Upstream = upstreams[0];
+/**
+ * Makes the route of one request over the upstreams that serve its model, at least one: in the configured order, but
+ * those that rest come last.
+ */
+export function createRoute(
+  upstreams: readonly [Upstream, ...Upstream[]],
+  request: ChatRequest,
+  events: RouteEvents,
+): Route {
+  const waiting = inOrder(upstreams, request);
+  let current: Upstream = waiting.shift() ?? upstreams[0];
 
   /** Goes on to the next upstream that may have the request; `false` when there is none. */
   function goOn(error: unknown, mayServe: (upstream: Upstream) => boolean): boolean {
-    const behind = upstreams.slice(upstreams.indexOf(current) + 1);
-    const next = behind.find((upstream) => mayShow(upstream) && mayServe(upstream));
+    if (current.health.failed(error) && upstreams.length > 1) events.onRest(current.name);
+    const next = waiting.find(mayServe);
     if (!next) return false;
-    onFallback(current.name, next.name, error);
+    waiting.splice(0, waiting.indexOf(next) + 1);
+    events.onFallback(current.name, next.name, error);
     current = next;
     return true;
-  }
-
-  /** The caller's own key was meant for the first upstream: it is shown to no other host. */
-  function mayShow({ hasKey, url }: Upstream): boolean {
-    return hasKey || new URL(url).origin === new URL(upstreams[0].url).origin;
   }
 
   function ask(context: AskContext): Ask {
@@ -63,14 +72,20 @@ export function createRoute(upstreams: readonly [Upstream, ...Upstream[]], onFal
       for (;;) {
         try {
           for await (const chunk of door(request, signal)) {
+            if (!settled) current.health.answered();
             settled = true;
             yield chunk;
           }
           settled = true;
           return;
         } catch (error) {
-          if (settled || signal.aborted || !isDown(error) || !goOn(error, mayServe)) throw error;
-          door = current.ask(context);
+          if (settled || signal.aborted) throw error;
+          if (!isDown(error)) current.health.answered();
+          else if (goOn(error, mayServe)) {
+            door = current.ask(context);
+            continue;
+          }
+          throw error;
         }
       }
     };
@@ -90,6 +105,7 @@ export function createRoute(upstreams: readonly [Upstream, ...Upstream[]], onFal
         try {
           const answer = await current.forward(sent, context, signal);
           const failed = answer.status >= 500 && new Error(`the upstream answered ${answer.status}`);
+          if (!failed) current.health.answered();
           if (!failed || !goOn(failed, () => true)) return answer;
         } catch (error) {
           if (signal.aborted || !isDown(error) || !goOn(error, () => true)) throw error;
@@ -97,6 +113,21 @@ export function createRoute(upstreams: readonly [Upstream, ...Upstream[]], onFal
       }
     },
   };
+}
+
+/** The upstreams of a request as they are to be asked. */
+function inOrder(upstreams: readonly [Upstream, ...Upstream[]], request: ChatRequest): Upstream[] {
+  const [first, ...others] = upstreams;
+  /** The caller's own key was meant for the first upstream: it is shown to no other host. */
+  const mayShow = ({ hasKey, url }: Upstream) => hasKey || new URL(url).origin === new URL(first.url).origin;
+  const able = [first, ...others.filter(mayShow)];
+  if (able.length === 1 || first.health.mayTry()) return able;
+  // Whoever stands in from the start must not cost the request its plugins.
+  const { tools } = first.capabilities.of(request);
+  const mayStandIn = ({ capabilities }: Upstream) =>
+    tools === 'none' || capabilities.of(request).tools !== 'none';
+  const ready = able.slice(1).find((upstream) => mayStandIn(upstream) && upstream.health.mayTry());
+  return ready ? [ready, ...able.filter((upstream) => upstream !== ready)] : able;
 }
 
 /** What was put together here holds calls of other models: their ids have to fit (`wire.md` Q6). */

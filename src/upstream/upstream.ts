@@ -8,6 +8,7 @@ import { createCapabilities, type KnownCapabilities } from './capabilities.ts';
 import { maxJsonBytes } from './chunks.ts';
 import { knownStatus, readStart, refusedAnswer, translateFailure, type Speaker } from './failure.ts';
 import { forwardHeaders, passedHeaders } from './headers.ts';
+import { createHealth, type Health } from './health.ts';
 import { matchesModel } from './model-pattern.ts';
 import { overDeadSocket } from './retry.ts';
 
@@ -33,6 +34,7 @@ export interface Upstream {
   readonly hasKey: boolean;
   /** What it can do with a request (`wire.md` C1). */
   readonly capabilities: KnownCapabilities;
+  readonly health: Health;
   /** The door to the model for one run. Each call of the function is a step. */
   readonly ask: (context: AskContext) => Ask;
   /**
@@ -157,6 +159,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     url: config.url,
     hasKey: key !== undefined,
     capabilities: connection.capabilities,
+    health: createHealth(),
     ask: (context) => createAsk(connection, context),
     forward,
   };

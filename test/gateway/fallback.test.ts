@@ -143,3 +143,45 @@ test('fallback: the log tells who stood in for whom, and the record of the run w
   const [record] = await gateway.logged('run');
   assert.equal(record?.['upstream'], 'second');
 });
+
+test('fallback: an upstream that failed three times in a row is not asked first any more', async (t) => {
+  const { gateway, other } = await start(
+    t,
+    () => answerError(500, 'broken'),
+    () => says({ text: 'Plain.' }),
+  );
+  for (const _ of [1, 2, 3, 4, 5])
+    assert.equal(textOf(await ask(gateway, 'json', { max_tokens: 20 })), 'Plain.');
+  assert.equal(gateway.upstream.chats.length, 3);
+  assert.equal(other.chats.length, 5);
+  const [rests] = await gateway.logged('upstream_rests');
+  assert.equal(rests?.['upstream'], 'loopback');
+});
+
+test('fallback: what a request brings upon itself does not send an upstream to rest', async (t) => {
+  const { gateway, other } = await start(
+    t,
+    (_chat, number) => answerError(number % 2 === 0 ? 500 : 400, 'broken'),
+    () => says({ text: 'Plain.' }),
+  );
+  for (const at of Array.from({ length: 10 }).keys()) {
+    const asked = ask(gateway, 'json', { max_tokens: 20 });
+    if (at % 2 === 0) assert.equal(textOf(await asked), 'Plain.');
+    else await assert.rejects(asked, { status: 400 });
+  }
+  assert.equal(other.chats.length, 5);
+});
+
+test('fallback: who takes no tools does not stand in for an upstream that rests', async (t) => {
+  const other = await startLoopbackUpstream(t, () => says({ text: 'Plain.' }));
+  const gateway = await startGateway(t, {
+    script: (_chat, number) => (number < 6 ? answerError(500, 'broken') : says({ text: 'Well again.' })),
+    upstreams: (scripted) => [
+      scripted,
+      { name: 'second', url: other.url, ...own, capabilities: [{ models: ['*'], tools: 'none' }] },
+    ],
+  });
+  for (const _ of [1, 2, 3]) await assert.rejects(ask(gateway, 'json'), { status: 500 });
+  assert.equal(textOf(await ask(gateway, 'json')), 'Well again.');
+  assert.equal(other.chats.length, 0);
+});
