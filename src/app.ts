@@ -15,7 +15,8 @@ import type { ExchangeOptions } from './http/exchange.ts';
 import { createGrantedTools } from './http/granted-tools.ts';
 import { healthRoutes } from './http/health.ts';
 import { listenAt, stopServer } from './http/listen.ts';
-import { passThroughRoutes } from './http/pass-through.ts';
+import { modelsRoutes } from './http/models.ts';
+import { passThroughRoutes, type PassThroughOptions } from './http/pass-through.ts';
 import { pluginsRoutes } from './http/plugins.ts';
 import { createRefusedTools } from './http/refused-tools.ts';
 import { createServer } from './http/server.ts';
@@ -28,6 +29,7 @@ import { createPluginVersions } from './store/plugin-versions.ts';
 import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
+import { createModelList } from './upstream/model-list.ts';
 import { createRoute, type RouteEvents } from './upstream/route.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstream.ts';
 
@@ -95,13 +97,15 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       steps: config.continuity ? typedParts<KeptSteps>(parked, 'history of ') : null,
       stopping: cutting.signal,
     });
-    const [first] = upstreams.all;
-    if (!first) demoModelsRoutes(scope, ['demo-model']);
-    else
-      passThroughRoutes(scope, {
-        forward: first.forward,
-        authorization: (request) => consumerOf(request).authorization,
-      });
+    const [first, ...others] = upstreams.all;
+    if (!first) return demoModelsRoutes(scope, ['demo-model']);
+    const authorization: PassThroughOptions['authorization'] = (request) => consumerOf(request).authorization;
+    const byModel = others.length > 0;
+    const forwardFor = (model: string | null) =>
+      ((model !== null && upstreams.matching(model)[0]) || first).forward;
+    passThroughRoutes(scope, { forwardFor, byModel, authorization });
+    const leftOut = (upstream: string, error: unknown) => log.warn('models_left_out', { upstream, error });
+    if (byModel) modelsRoutes(scope, { list: createModelList(upstreams, leftOut), authorization });
   });
 
   async function shutDown(grace: number): Promise<void> {

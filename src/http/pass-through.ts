@@ -1,9 +1,10 @@
-// Everything under /v1/ that the gateway does not interpret: bytes in, bytes out, to one fixed upstream.
+// Everything under /v1/ that the gateway does not interpret: bytes in, bytes out, to an upstream of the configuration.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Readable, Transform } from 'node:stream';
+import { addAbortSignal, Readable, Transform } from 'node:stream';
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
+import { modelInPath, readModel } from './asked-model.ts';
 
 /** An answer that comes back; its headers are those that the client may see. */
 interface PassedAnswer {
@@ -12,17 +13,22 @@ interface PassedAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/**
+ * Sends a request on to one upstream. `path` is what stood behind `/v1`, with its query. Chooses the headers (H3, H8)
+ * and keeps the deadlines; throws errors of the table.
+ */
+type Forward = (
+  request: { readonly method: string; readonly path: string; readonly body?: Readable },
+  context: { readonly headers: FastifyRequest['headers']; readonly authorization: string | null },
+  signal: AbortSignal,
+) => Promise<PassedAnswer>;
+
 /** What the routes need. */
 export interface PassThroughOptions {
-  /**
-   * Sends a request on to the one upstream. `path` is what stood behind `/v1`, with its query. Chooses the headers
-   * (H3, H8) and keeps the deadlines; throws errors of the table.
-   */
-  readonly forward: (
-    request: { readonly method: string; readonly path: string; readonly body?: Readable },
-    context: { readonly headers: FastifyRequest['headers']; readonly authorization: string | null },
-    signal: AbortSignal,
-  ) => Promise<PassedAnswer>;
+  /** The way to the upstream of a model; `null`: of requests that name none. */
+  readonly forwardFor: (model: string | null) => Forward;
+  /** Whether the model matters: there are several upstreams. Else no body is looked into. */
+  readonly byModel: boolean;
   /** The caller's own `Authorization`, where it may go on. */
   readonly authorization: (request: FastifyRequest) => string | null;
   /** Bytes of a request body; default 512 MiB (section 8). */
@@ -56,15 +62,25 @@ export function passThroughRoutes(server: FastifyInstance, options: PassThroughO
     scope.addHook('onRequest', async (request) => judge(request, maxBytes));
     await scope.register(httpProxy, {
       prefix: '/v1',
-      upstream: 'http://upstream.invalid', // never dialled: the dispatcher below has one destination (H1)
+      upstream: 'http://upstream.invalid', // never dialled: the dispatcher below knows the destinations (H1)
       rewritePrefix: '/',
       disableCache: true, // H9
       disableRequestLogging: true,
-      undici: dispatcherOf(({ method, path, body }) => {
+      undici: dispatcherOf(async ({ method, path, body }) => {
         const { request, signal } = current(exchanges);
-        const context = { headers: request.headers, authorization: options.authorization(request) };
-        const stream = body instanceof Readable && { body: countBytes(body, maxBytes) };
-        return options.forward({ method, path, ...stream }, context, signal);
+        const { headers } = request;
+        const context = { headers, authorization: options.authorization(request) };
+        const counted = body instanceof Readable ? countBytes(body, maxBytes) : undefined;
+        if (!options.byModel) {
+          return options.forwardFor(null)(
+            { method, path, ...(counted && { body: counted }) },
+            context,
+            signal,
+          );
+        }
+        const read = counted && (await readModel(addAbortSignal(signal, counted), headers['content-type']));
+        const forward = options.forwardFor(read?.model ?? modelInPath(path));
+        return forward({ method, path, ...(read && { body: read.body }) }, context, signal);
       }),
       handler(request, reply, path, settings) {
         dropStalledReader(reply, options.stall ?? defaultStall);
@@ -106,7 +122,7 @@ function split(url: string): [string, string] {
 }
 
 /** Aborts when the client is gone before its answer is complete (H5). Fastify's own signal fires too early (N15). */
-function closeSignal(reply: FastifyReply): AbortSignal {
+export function closeSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableEnded) controller.abort(gatewayError('client_closed_request'));

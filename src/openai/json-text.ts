@@ -62,6 +62,27 @@ export function splitMembers(text: string): Map<string, string> {
   return members;
 }
 
+/**
+ * The text of one member of a JSON object of which only the beginning may be there; `undefined` when the member is not
+ * whole in it, and for text that is no JSON.
+ */
+export function findMember(text: string, name: string): string | undefined {
+  try {
+    let at = skipBlank(text, skipBlank(text, 0) + 1);
+    while (text.charCodeAt(at) === quote) {
+      const nameEnd = skipString(text, at);
+      const start = skipBlank(text, skipBlank(text, nameEnd) + 1);
+      const end = skipValue(text, start);
+      if (end >= text.length) return undefined;
+      if (JSON.parse(text.slice(at, nameEnd)) === name) return text.slice(start, end);
+      at = skipBlank(text, skipBlank(text, end) + 1);
+    }
+  } catch {
+    // It breaks off within a string.
+  }
+  return undefined;
+}
+
 /** The elements of a JSON array as text, in order. The text must be valid JSON with an array at its root. */
 export function splitElements(text: string): string[] {
   const elements: string[] = [];

@@ -104,7 +104,7 @@ export function failureWithin(speaker: Speaker, value: JsonObject): GatewayError
 }
 
 /** The body as it came when it is an object with an object `error` (Gemini puts an array around it), else wrapped. */
-function envelopeOf(name: string, status: number, text: string): ForeignEnvelope {
+export function envelopeOf(name: string, status: number, text: string): ForeignEnvelope {
   const parsed = parse(text);
   const value = Array.isArray(parsed) ? parsed[0] : parsed;
   if (isJsonObject(value) && isJsonObject(value['error'])) return { ...value, error: value['error'] };
@@ -132,15 +132,18 @@ function wordsOf(value: JsonObject): string | null {
   return null;
 }
 
-/** The text of an answer, its first MiB at most. A body that is cut ends early. */
-export async function readStart(answer: EgressAnswer): Promise<string> {
+/** The text of an answer, its first MiB at most unless said otherwise. A body that is cut ends early. */
+export async function readStart(
+  answer: Pick<EgressAnswer, 'body'>,
+  maxBytes: number = maxErrorBytes,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of answer.body) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size > maxErrorBytes) break;
+      if (size > maxBytes) break;
     }
   } catch (error) {
     if (!(error instanceof EgressError)) throw error; // a cut error body is still this error

@@ -56,7 +56,8 @@ export async function startGateway(
   );
   server.post('/v1/chat/completions', async (request) => ({ chat: (request.body as Buffer).toString() }));
   passThroughRoutes(server, {
-    forward: acme.forward,
+    forwardFor: () => acme.forward,
+    byModel: false,
     authorization: () => authorization,
     ...(maxBytes !== undefined && { maxBytes }),
     ...(stall !== undefined && { stall }),

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { joinElements, joinMembers, splitElements, splitMembers } from '../../src/openai/json-text.ts';
+import {
+  findMember,
+  joinElements,
+  joinMembers,
+  splitElements,
+  splitMembers,
+} from '../../src/openai/json-text.ts';
 
 const blanks = fc.constantFrom(undefined, 1, '\t', ' \n');
 
@@ -51,4 +57,23 @@ test('Q4: an escaped name is the name', () => {
 
 test('W3: a name that stands twice is refused, however it is written', () => {
   assert.throws(() => splitMembers('{"model":1,"mod\\u0065l":2}'), /"model" stands twice/);
+});
+
+test('a member is found in any beginning of an object that holds it whole, and in no other', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), fc.nat(), (value, name, cut) => {
+      const text = JSON.stringify({ ...value, [name]: 'found' });
+      const member = splitMembers(text).get(name);
+      assert.equal(findMember(text, name), member);
+      const found = findMember(text.slice(0, cut % text.length), name);
+      assert.ok(found === undefined || found === member);
+      assert.equal(findMember(text, `${name} not there`), undefined);
+    }),
+  );
+});
+
+test('a member is not found in what is no JSON object', () => {
+  for (const text of ['', '[', '[{"model":1}]', '"model":1', '{model:1}', '{"model"', '{"a":"\\']) {
+    assert.equal(findMember(text, 'model'), undefined, text);
+  }
 });
