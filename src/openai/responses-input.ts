@@ -24,7 +24,7 @@ function messageItems(
   customIds: Set<Json | undefined>,
   itemsOf: KnownItems,
 ): readonly JsonObject[] | null {
-  const { role, content } = message;
+  const { role, content, name } = message;
   if (role === 'assistant') return assistantItems(message, customIds, itemsOf);
   const parts = inputContent(content);
   if (parts === null) return null;
@@ -34,7 +34,14 @@ function messageItems(
     return [{ type, call_id: id, output: parts }];
   }
   if (role !== 'system' && role !== 'developer' && role !== 'user') return null;
-  return [{ type: 'message', role, content: parts }];
+  return [{ type: 'message', role, content: named(name, parts) }];
+}
+
+/** Who speaks has no member there, so the model is told in words. What an assistant's name adds it would repeat. */
+function named(name: Json | undefined, parts: string | JsonObject[]): string | JsonObject[] {
+  if (typeof name !== 'string' || name === '') return parts;
+  const said = typeof parts === 'string' ? [{ type: 'input_text', text: parts }] : parts;
+  return [{ type: 'input_text', text: `name: ${name}` }, ...said];
 }
 
 function assistantItems(

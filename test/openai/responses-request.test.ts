@@ -41,13 +41,34 @@ test('C4: messages become items, calls and results among them, in order', () => 
   assert.deepEqual(translate({ messages })['input'], [
     { type: 'message', role: 'system', content: 'be brief' },
     { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'be kind' }] },
-    { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'look' }] },
+    {
+      type: 'message',
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'name: ann' },
+        { type: 'input_text', text: 'look' },
+      ],
+    },
     { type: 'message', role: 'assistant', content: 'well' },
     { type: 'function_call', call_id: 'call_1', name: 'f', arguments: '{"a":1}' },
     { type: 'function_call', call_id: 'call_2', name: 'f', arguments: '{"a":1}' },
     { type: 'function_call_output', call_id: 'call_1', output: 'one' },
     { type: 'function_call_output', call_id: 'call_2', output: [{ type: 'input_text', text: 'two' }] },
     { type: 'message', role: 'assistant', content: 'no' },
+  ]);
+});
+
+test('C4: the name of who speaks is said in words; there is no member for it', () => {
+  const messages = [
+    { role: 'system', name: 'example_user', content: 'hi' },
+    { role: 'user', name: '', content: 'hi' },
+    { role: 'assistant', name: 'bot', content: 'hello' },
+  ];
+  const text = (words: string) => ({ type: 'input_text', text: words });
+  assert.deepEqual(translate({ messages })['input'], [
+    { type: 'message', role: 'system', content: [text('name: example_user'), text('hi')] },
+    { type: 'message', role: 'user', content: 'hi' },
+    { type: 'message', role: 'assistant', content: 'hello' },
   ]);
 });
 
