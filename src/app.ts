@@ -89,6 +89,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       log,
       audit,
       budget: config.budget,
+      jsonKeepAlive: config.listen.jsonKeepAlive,
       consumerOf,
       upstreamOf: chooseUpstream(upstreams, log),
       toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),

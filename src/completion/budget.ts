@@ -12,6 +12,8 @@ export interface Budget {
   readonly callsPerStep: number;
   /** Calls with arguments that do not fit, or of functions that do not exist. */
   readonly badCalls: number;
+  /** What the client's bound on completion tokens bounds (`wire.md` M9). */
+  readonly tokens: 'perRun' | 'perStep';
 }
 
 /** What a run has spent. */

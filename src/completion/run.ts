@@ -84,7 +84,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
   const format = readMember(request, 'response_format') as JsonObject | null | undefined;
   const formatType = format?.['type'];
   const tokenMember = ['max_completion_tokens', 'max_tokens'].find(
-    (name) => typeof readMember(request, name) === 'number',
+    (name) => options.budget.tokens === 'perRun' && typeof readMember(request, name) === 'number',
   );
   const model = readMember(request, 'model');
   return {

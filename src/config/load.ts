@@ -98,11 +98,11 @@ function overrideListen(
   const host = environment['HOST'] || listen.host;
   const given = environment['PORT'];
   if (given === undefined || given === '')
-    return { listen: Object.freeze({ host, port: listen.port }), problems: [] };
+    return { listen: Object.freeze({ ...listen, host }), problems: [] };
   const port = /^\d{1,5}$/.test(given) ? Number(given) : Infinity;
   const problems =
     port <= 65_535 ? [] : ['environment variable PORT: must be a whole number from 0 to 65535'];
-  return { listen: Object.freeze({ host, port }), problems };
+  return { listen: Object.freeze({ ...listen, host, port }), problems };
 }
 
 /** What no single value shows: names and keys used twice, and keys that would leak (S3). */

@@ -106,6 +106,13 @@ export const configSchema = {
       properties: {
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'integer', minimum: 0, maximum: 65535, default: 8080 },
+        jsonKeepAlive: {
+          type: 'boolean',
+          description:
+            'Answers that are not streamed begin after 15 seconds, with white space, for clients and proxies that ' +
+            'give up on silence. A failure after that cuts the connection instead of having a status.',
+          default: false,
+        },
       },
       default: {},
     },
@@ -136,6 +143,13 @@ export const configSchema = {
             items: { type: 'string' },
             description: 'Model names; * stands for any text.',
             default: ['*'],
+          },
+          maxEventBytes: {
+            type: 'integer',
+            minimum: 65536,
+            maximum: 67108864,
+            description:
+              'The longest event of its streams. Absent: 1 MiB. Raise it where an image comes in one piece.',
           },
           kind: {
             enum: [
@@ -244,6 +258,13 @@ export const configSchema = {
         parallel: { type: 'integer', minimum: 1, maximum: 128, default: 8 },
         seconds: { type: 'number', exclusiveMinimum: 0, maximum: 3600, default: 300 },
         resultCharacters: { type: 'integer', minimum: 200, maximum: 10000000, default: 100000 },
+        tokens: {
+          enum: ['perRun', 'perStep'],
+          description:
+            "Whether a client's max_tokens or max_completion_tokens bounds all answers of the model together, or " +
+            'each by itself.',
+          default: 'perRun',
+        },
       },
       default: {},
     },
@@ -299,6 +320,7 @@ export interface UpstreamConfig {
   readonly url: string;
   readonly key?: string;
   readonly models: readonly string[];
+  readonly maxEventBytes?: number;
   readonly kind?: UpstreamKind;
   readonly capabilities?: readonly CapabilityEntry[];
 }

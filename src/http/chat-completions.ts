@@ -6,11 +6,15 @@ import { UpstreamError } from '../errors.ts';
 import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
 import { prepareExchange, type Exchange, type PlainAnswer } from './exchange.ts';
+import { openJson } from './json-keep-alive.ts';
 import { checkContentType } from './request-body.ts';
 import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './run-records.ts';
 import { watchRun } from './run-signals.ts';
 
-export type ChatOptions = AttemptOptions;
+export interface ChatOptions extends AttemptOptions {
+  /** Whether answers that are not streamed begin before they are known (`wire.md` K2). */
+  readonly jsonKeepAlive: boolean;
+}
 
 /** A reader that takes nothing for this long is dropped, in milliseconds (`wire.md` K10). */
 const stallTimeout = 60_000;
@@ -71,11 +75,16 @@ function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer):
 }
 
 async function sendJson(
-  _request: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   attempt: Attempt,
+  { jsonKeepAlive, log }: ChatOptions,
 ): Promise<FastifyReply> {
-  const body = await text(attempt.log.read());
+  const whole = text(attempt.log.read());
+  const body = await (jsonKeepAlive ? openJson(whole) : whole);
+  if (typeof body !== 'string') {
+    body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
+  }
   showHeaders(reply, attempt);
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
 }

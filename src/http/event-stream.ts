@@ -11,7 +11,7 @@ export const streamHeaders = {
 } as const;
 
 /** Silence after which a comment goes out, in milliseconds (`wire.md` K1). */
-const heartbeat = 15_000;
+export const heartbeat = 15_000;
 
 /** Bytes held for a reader before the run is paused (`wire.md` K10). */
 const highWaterMark = 64 * 1024;
@@ -79,7 +79,7 @@ function pour(
 }
 
 /** True once the promise has settled, false when it takes longer; throws what the promise throws. */
-async function startsWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+export async function startsWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   const silence = Promise.withResolvers<false>();
   const timer = setTimeout(() => silence.resolve(false), milliseconds);
   try {

@@ -17,11 +17,11 @@ export interface AnswerReader {
   readonly finished: (done: boolean) => boolean;
 }
 
-/** Reads an answer of `/v1/chat/completions`. */
-export function createChatReader(): AnswerReader {
+/** Reads an answer of `/v1/chat/completions`. Few servers send events beyond a MiB; who expects one says so (D3). */
+export function createChatReader(maxEventBytes: number = 1024 * 1024): AnswerReader {
   let finished = false;
   return {
-    maxEventBytes: 1024 * 1024,
+    maxEventBytes,
     event(value) {
       const chunk = toChunk(value);
       finished ||= chunk.choices.some((choice) => Boolean(choice.finish_reason));

@@ -17,7 +17,7 @@ const argumentDeltas = new Set([
 ]);
 
 /** The first and last events repeat the tools of the request, the last one all of the output. */
-const maxEventBytes = 16 * 1024 * 1024;
+const leastMaxEventBytes = 16 * 1024 * 1024;
 
 const terminal = new Set(['response.completed', 'response.incomplete']);
 
@@ -33,7 +33,10 @@ interface OpenCall {
  * Reads one answer. `onItems` gets its output items when it is complete: within a run they go back verbatim. What was
  * not streamed as deltas is taken from the finished items, so that an event left out by a server costs nothing.
  */
-export function createResponsesReader(onItems: (items: readonly JsonObject[]) => void): AnswerReader {
+export function createResponsesReader(
+  onItems: (items: readonly JsonObject[]) => void,
+  maxEventBytes = 0,
+): AnswerReader {
   const head: JsonObject = {};
   const calls = new Map<number, OpenCall>();
   const sentTexts = new Map<string, number>();
@@ -117,7 +120,7 @@ export function createResponsesReader(onItems: (items: readonly JsonObject[]) =>
   }
 
   return {
-    maxEventBytes,
+    maxEventBytes: Math.max(leastMaxEventBytes, maxEventBytes),
     event(value) {
       const { type, response, item, delta, obfuscation } = value;
       const kind = textOf(type);

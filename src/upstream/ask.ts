@@ -32,6 +32,8 @@ export interface Connection {
   readonly key: string | undefined;
   readonly scrub: Speaker['scrub'];
   readonly capabilities: KnownCapabilities;
+  /** The longest event of a stream that is read, where the operator says so. */
+  readonly maxEventBytes: number | undefined;
   /** Posts JSON to where the dialect is spoken. */
   readonly post: (
     dialect: Dialect,
@@ -87,7 +89,7 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
       const attempt = () => (firstStep ? postFirst : post)(fitted, signal);
       const answer = await askAgain(attempt, firstStep, signal);
       context.onAnswer(shownHeaders(answer.headers, speaker.credential), requestIdOf(answer.headers));
-      yield* readChunks(answer, speaker, dialect.reader());
+      yield* readChunks(answer, speaker, dialect.reader(connection.maxEventBytes));
     } catch (error) {
       throw signal.aborted ? signal.reason : connection.translate(error);
     }

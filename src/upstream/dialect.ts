@@ -11,8 +11,8 @@ export interface Dialect {
   /** Behind the upstream's base URL. */
   readonly path: string;
   readonly body: (request: ChatRequest) => string;
-  /** Makes the reader of one answer. */
-  readonly reader: () => AnswerReader;
+  /** Makes the reader of one answer; `maxEventBytes` as the operator says (D3). */
+  readonly reader: (maxEventBytes?: number) => AnswerReader;
   /** It answers at once, and is silent while the model thinks: then only the run's own time ends the wait (K5). */
   readonly maybeSilent: boolean;
 }
@@ -30,10 +30,10 @@ export function createResponsesDialect(): Dialect {
   return {
     path: '/responses',
     body: (request) => toResponsesRequest(request, (callId) => itemsByCall.get(callId)),
-    reader: () =>
+    reader: (maxEventBytes) =>
       createResponsesReader((items) => {
         for (const { call_id: id } of items) if (typeof id === 'string') itemsByCall.set(id, items);
-      }),
+      }, maxEventBytes),
     maybeSilent: true,
   };
 }

@@ -110,6 +110,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     key,
     scrub,
     capabilities: createCapabilities(config),
+    maxEventBytes: config.maxEventBytes,
     post(dialect, headers, body, signal) {
       const path = `${base}${dialect.path}${url.search}`;
       const limits = limitsOf(Infinity, dialect.maybeSilent ? Infinity : patience.askIdle);

@@ -57,7 +57,7 @@ test('M12, M13: the closing step at the limit has the format already', async () 
     request,
     functions,
     formatLast,
-    budget: { steps: 2, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3 },
+    budget: { steps: 2, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
     steps: [
       answer({ tool_calls: [call('c1', 'todo__add', {})] }, 'tool_calls'),
       answer({ content: '{"done":true}' }),

@@ -209,6 +209,20 @@ test('M9: with fewer than 16 tokens left the run ends with length', async () => 
   assert.equal(calls.length, 0);
 });
 
+test('M9: with perStep the bound is that of each step', async () => {
+  const { requests, completion } = await play({
+    functions: { f: 'r' },
+    request: { max_tokens: 20 },
+    budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perStep' },
+    steps: [answer({ tool_calls: [call('a', 'f')] }, 'tool_calls'), answer({ content: 'ok' })],
+  });
+  assert.deepEqual(
+    requests.map((request) => request['max_tokens']),
+    [20, 20],
+  );
+  assert.equal(completion.choices[0]?.message.content, 'ok');
+});
+
 test('M10: a required tool choice is relaxed once an own call ran', async () => {
   const { requests } = await play({
     functions: { f: 'r' },

@@ -85,7 +85,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         keep: async (steps) => void kept.push(steps),
       },
       {
-        budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3 },
+        budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
         signal: new AbortController().signal,
         callsUntil: new AbortController().signal,
         clientTools: new Set(),

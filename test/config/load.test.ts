@@ -37,7 +37,7 @@ async function problemsOf(
 describe('defaults', () => {
   test('an empty file gives the documented defaults', async () => {
     const config = await read('');
-    assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 });
+    assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080, jsonKeepAlive: false });
     assert.deepEqual(config.plugins.folder, 'well-known');
     assert.deepEqual(config.budget, {
       steps: 10,
@@ -45,6 +45,7 @@ describe('defaults', () => {
       parallel: 8,
       seconds: 300,
       resultCharacters: 100_000,
+      tokens: 'perRun',
     });
     assert.deepEqual(config.store, { url: 'sqlite:data/gateway.db' });
     assert.deepEqual(config.access, { consumers: [] });
@@ -130,7 +131,7 @@ describe('faults', () => {
 
   test('an unknown key that resembles none lists the known ones', async () => {
     assert.deepEqual(await problemsOf('listen: {address: 1}'), [
-      'gateway.yaml:1: listen.address: unknown key; known here: host, port',
+      'gateway.yaml:1: listen.address: unknown key; known here: host, port, jsonKeepAlive',
     ]);
   });
 
@@ -265,9 +266,18 @@ describe('environment', () => {
   });
 
   test('HOST and PORT win over the file; empty ones do not', async () => {
-    const text = 'listen: {host: 10.0.0.1, port: 1}';
-    assert.deepEqual((await read(text, { HOST: '::1', PORT: '0' })).listen, { host: '::1', port: 0 });
-    assert.deepEqual((await read(text, { HOST: '', PORT: '' })).listen, { host: '10.0.0.1', port: 1 });
+    const text = 'listen: {host: 10.0.0.1, port: 1, jsonKeepAlive: true}';
+    const others = { jsonKeepAlive: true };
+    assert.deepEqual((await read(text, { HOST: '::1', PORT: '0' })).listen, {
+      host: '::1',
+      port: 0,
+      ...others,
+    });
+    assert.deepEqual((await read(text, { HOST: '', PORT: '' })).listen, {
+      host: '10.0.0.1',
+      port: 1,
+      ...others,
+    });
   });
 
   test('a PORT that is no port is a fault', async () => {

@@ -5,7 +5,7 @@ import type { CapabilityEntry } from '../../src/config/schema.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { ask, modes, question, textOf } from './ask.ts';
 import { says } from './dialects.ts';
-import { startGateway, toolNames } from './gateway.ts';
+import { startGateway, testBudget, toolNames } from './gateway.ts';
 import type { Script } from './loopback-upstream.ts';
 import type { Scope } from './loopback-server.ts';
 
@@ -20,7 +20,7 @@ function start(t: Scope, script: Script, capabilities: Partial<CapabilityEntry>,
     script,
     upstreams: (scripted) => [{ ...scripted, capabilities: [{ models: ['*'], ...capabilities }] }],
     ...(budget && {
-      config: { budget: { calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000, ...budget } },
+      config: { budget: testBudget(budget) },
     }),
   });
 }

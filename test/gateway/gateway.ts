@@ -38,15 +38,21 @@ export function pluginSettings(overrides: Partial<PluginSettings> = {}): PluginS
   };
 }
 
+/** What a run may spend, by the defaults. */
+export function testBudget(overrides: Partial<Config['budget']> = {}): Config['budget'] {
+  const budget = { steps: 10, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 };
+  return { ...budget, tokens: 'perRun', ...overrides };
+}
+
 /** A complete configuration: a free port, nothing stored, no plugins. */
 export function testConfig(overrides: Partial<Config> = {}): Config {
   return {
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: 0, jsonKeepAlive: false },
     upstreams: [],
     plugins: { folder: '/nonexistent', install: [], settings: {} },
     egress: { allow: [] },
     access: { consumers: [] },
-    budget: { steps: 10, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 },
+    budget: testBudget(),
     continuity: true,
     store: { url: 'memory:' },
     ...overrides,

@@ -9,12 +9,12 @@ import type { JsonObject } from '../../src/openai/chat.ts';
 import { ask, question, scenario, textOf } from './ask.ts';
 import { assertError } from './clean-answer.ts';
 import { says, type Call } from './dialects.ts';
-import { startGateway, toolResults, type TestGateway } from './gateway.ts';
+import { startGateway, testBudget, toolResults, type TestGateway } from './gateway.ts';
 import { hang } from './loopback-plugin.ts';
 import { answerJson, type Answer } from './loopback-upstream.ts';
 
 const oslo: Call = { id: 'call_1', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
-const oneSecond = { steps: 10, calls: 64, parallel: 8, seconds: 1, resultCharacters: 100_000 };
+const oneSecond = testBudget({ seconds: 1 });
 
 scenario(
   '20: when the time is nearly up, calls end and the model is asked for an answer (K5)',

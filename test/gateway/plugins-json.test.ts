@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ask, jsonScenario, onlyIn, question, scenario, textOf, times } from './ask.ts';
 import { says, usualUsage, type Call } from './dialects.ts';
-import { startGateway, toolNames, toolResults, type TestGateway } from './gateway.ts';
+import { startGateway, testBudget, toolNames, toolResults, type TestGateway } from './gateway.ts';
 import { answerJson, hang } from './loopback-plugin.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
 
@@ -166,7 +166,7 @@ for (const bad of ['no JSON at all', '[1,2]', '{"city":{"a":1}}', '{}', '{"city"
 
 scenario('20: a model that never stops calling gets a closing step (M12)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
-    config: { budget: { steps: 3, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 } },
+    config: { budget: testBudget({ steps: 3 }) },
     script: (request, number) =>
       request.json['tool_choice'] === 'none'
         ? says({ text: 'I stop here.' }, dialect)
@@ -185,7 +185,7 @@ scenario(
   '20: calls in the closing step are ignored; without text one sentence ends it (M12)',
   async (t, mode, dialect) => {
     const gateway = await startGateway(t, {
-      config: { budget: { steps: 2, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 } },
+      config: { budget: testBudget({ steps: 2 }) },
       script: (_request, number) => says({ calls: [weatherIn(`City${number}`)] }, dialect),
     });
     const answer = await ask(gateway, mode);
@@ -213,7 +213,7 @@ scenario(
 
 scenario('20: calls over the limit get an error result (M12)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
-    config: { budget: { steps: 10, calls: 2, parallel: 8, seconds: 300, resultCharacters: 100_000 } },
+    config: { budget: testBudget({ calls: 2 }) },
     script: [
       says({ calls: ['A', 'B', 'C'].map((city) => weatherIn(city)) }, dialect),
       says({ text: 'ok' }, dialect),

@@ -4,7 +4,7 @@ import test from 'node:test';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { ask, modes, question, textOf, times } from './ask.ts';
 import { says, usualUsage } from './dialects.ts';
-import { startGateway, type GatewayOptions } from './gateway.ts';
+import { startGateway, testBudget, type GatewayOptions } from './gateway.ts';
 import {
   answerBytes,
   answerError,
@@ -170,7 +170,7 @@ test('M12: the closing step keeps its tools there too', async (t) => {
   const { gateway, asked } = await start(
     t,
     [saysInResponses({ calls: [lookUp] }), saysInResponses({ text: 'Enough.' })],
-    { config: { budget: { steps: 2, calls: 64, parallel: 8, seconds: 300, resultCharacters: 100_000 } } },
+    { config: { budget: testBudget({ steps: 2 }) } },
   );
   assert.equal(textOf(await ask(gateway, 'json')), 'Enough.');
   assert.equal(asked[1]?.json['tool_choice'], 'none');

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/openai/chat.ts';
 import { ask, question, scenario, textOf } from './ask.ts';
 import { assertError, assertFailedStream } from './clean-answer.ts';
 import { completion, says, streamText, type Call } from './dialects.ts';
-import { startGateway, toolNames, toolResults } from './gateway.ts';
+import { startGateway, testBudget, toolNames, toolResults } from './gateway.ts';
 import { answerBytes, answerError, answerJson } from './loopback-upstream.ts';
 
 const oslo: Call = { id: 'call_1', name: 'weather__getWeather', arguments: '{"city":"Oslo"}' };
@@ -255,10 +255,20 @@ test('an event of more than 1 MiB ends the stream with an error (D3)', async (t)
   else assertError(JSON.parse(text) as JsonObject);
 });
 
+test('an event of more than 1 MiB passes where the operator expects such (D3)', async (t) => {
+  const large = 'x'.repeat(1_100_000);
+  const raw = streamText([{ text: 'Once' }], 'openai', 'm', false).replace('Once', large);
+  const gateway = await startGateway(t, {
+    script: () => answerBytes(raw),
+    upstreams: (scripted) => [{ ...scripted, maxEventBytes: 2_000_000 }],
+  });
+  assert.equal(textOf(await ask(gateway, 'stream')), large);
+});
+
 scenario('13: a large result is cut to its share, still JSON (R2)', async (t, mode, dialect) => {
   const gateway = await startGateway(t, {
     script: [says({ calls: [oslo] }, dialect), says({ text: 'ok' }, dialect)],
-    config: { budget: { steps: 10, calls: 64, parallel: 8, seconds: 300, resultCharacters: 2_000 } },
+    config: { budget: testBudget({ resultCharacters: 2_000 }) },
     api: (_request, response) => {
       const rows = Array.from({ length: 500 }, (_, at) => ({ at, text: 'x'.repeat(50) }));
       response.setHeader('content-type', 'application/json');
