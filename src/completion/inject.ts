@@ -24,7 +24,11 @@ export interface Injected {
   readonly names: ReadonlySet<string>;
   /** Names of the client's own functions. */
   readonly clientTools: ReadonlySet<string>;
+  /** How many functions there was no place for: their names are the client's (M20), or there were too many (Q6). */
+  readonly missing: { readonly hidden: number; readonly leftOut: number };
 }
+
+export const noneMissing = { hidden: 0, leftOut: 0 } as const;
 
 /** OpenAI's limit on `tools`; the client's own come first (`wire.md` Q6). */
 const maxTools = 128;
@@ -36,13 +40,16 @@ const minTokens = 64;
 export function inject(request: ChatRequest, injection: Injection): Injected {
   const tools = readElements(request, 'tools');
   const clientTools = new Set(tools.map(toolName).filter((name) => name !== ''));
-  const nothing: Injected = { request, names: new Set(), clientTools };
+  const nothing: Injected = { request, names: new Set(), clientTools, missing: noneMissing };
   if (rulesOut(request, tools.length > 0, injection)) return nothing;
 
-  const offered = injection.functions
-    .filter(({ name }) => !clientTools.has(name))
-    .slice(0, maxTools - tools.length);
-  if (offered.length === 0) return nothing;
+  const ours = injection.functions.filter(({ name }) => !clientTools.has(name));
+  const offered = ours.slice(0, Math.max(0, maxTools - tools.length));
+  const missing = {
+    hidden: injection.functions.length - ours.length,
+    leftOut: ours.length - offered.length,
+  };
+  if (offered.length === 0) return { ...nothing, missing };
   const texts = offered.map(({ text }) => text);
   const equipped =
     tools.length > 0 ? appendElements(request, 'tools', texts) : withElements(request, 'tools', texts);
@@ -51,6 +58,7 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
     request: instruct(asked, injection.instructions),
     names: new Set(offered.map(({ name }) => name)),
     clientTools,
+    missing,
   };
 }
 

@@ -11,7 +11,6 @@ import { encodeEvent } from '../openai/event-stream.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { isGatewayError } from '../errors.ts';
 import type { Audit } from '../telemetry/audit.ts';
-import type { Log } from '../telemetry/log.ts';
 import { createEventLog } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
@@ -22,7 +21,6 @@ import type { RunTape } from './run-tape.ts';
 
 export interface AttemptOptions extends ExchangeOptions {
   readonly refusedTools: RefusedTools;
-  readonly log: Log;
   readonly audit: Audit;
   readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
   /** Fires when the process stops: runs end with an error. */

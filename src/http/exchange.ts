@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Consumer } from '../access/consumer.ts';
 import { answersIn, restoreSteps, type KeptSteps } from '../completion/continuity.ts';
-import { inject, type Injected } from '../completion/inject.ts';
+import { inject, noneMissing, type Injected } from '../completion/inject.ts';
 import { fromLegacy, isLegacy } from '../completion/legacy.ts';
 import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
 import type { Doors } from '../completion/run.ts';
@@ -10,6 +10,7 @@ import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { readMember, withMembers, type ChatRequest } from '../openai/request.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Tools } from './granted-tools.ts';
 import { readChatRequest } from './request-body.ts';
 
@@ -46,6 +47,7 @@ export interface ChatUpstream {
 
 /** Who may use what, and where hidden history is kept. */
 export interface ExchangeOptions {
+  readonly log: Log;
   readonly consumerOf: (request: FastifyRequest) => Consumer;
   readonly upstreamOf: (model: string, request: ChatRequest, requestId: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
@@ -101,6 +103,8 @@ export async function prepareExchange(
   const ids = historyCallIds(modern);
   const parts = ids.length === 0 ? new Map() : await options.parked.find(consumer.partition, ids);
   const restored = reinsert(modern, parts, origin);
+  if (ids.length > 0)
+    options.log.debug('parked parts', { requestId: request.id, asked: ids.length, found: parts.size }); // P7
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
   const mayInject = !both && upstream.capabilities.of(restored).tools !== 'none';
@@ -108,7 +112,11 @@ export async function prepareExchange(
   const remembered = kept.size === 0 ? restored : reinsert(restoreSteps(modern, kept, origin), parts, origin);
   const offered = mayInject
     ? inject(remembered, tools.injection)
-    : { names: new Set<string>(), clientTools: new Set<string>() };
+    : { names: new Set<string>(), clientTools: new Set<string>(), missing: noneMissing };
+  const { hidden, leftOut } = offered.missing;
+  if (hidden + leftOut > 0) {
+    options.log.info('functions not offered', { requestId: request.id, hidden, leftOut });
+  }
   // Calls in the history make sense beside their functions only.
   const injected = { request: restored, ...offered, ...(offered.names.size === 0 && { request: restored }) };
   const untouched = injected.names.size === 0 && restored === modern;

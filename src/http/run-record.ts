@@ -35,6 +35,7 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   let pluginCalls = 0;
   let promptTokens = 0;
   let completionTokens = 0;
+  let uncountedSteps = 0;
 
   function write(status: number, error: string | null): void {
     audit.run({
@@ -47,6 +48,7 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
       pluginCalls,
       promptTokens,
       completionTokens,
+      uncountedSteps,
       milliseconds: performance.now() - begun,
     });
   }
@@ -60,8 +62,10 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
     onStep(usage, id) {
       steps += 1;
       if (id !== '') completionIds.push(id.slice(0, 200));
-      promptTokens += count(usage, 'prompt_tokens');
-      completionTokens += count(usage, 'completion_tokens');
+      const counts = [count(usage, 'prompt_tokens'), count(usage, 'completion_tokens')] as const;
+      promptTokens += counts[0] ?? 0;
+      completionTokens += counts[1] ?? 0;
+      if (counts.includes(null)) uncountedSteps += 1;
     },
     call: (call) => async (toolCall, signal) => {
       const result = await call(toolCall, signal);
@@ -84,9 +88,10 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   };
 }
 
-function count(usage: Usage | null, name: string): number {
+/** F-U45: `null` for what is no count of tokens. */
+function count(usage: Usage | null, name: string): number | null {
   const tokens = usage?.[name];
-  return typeof tokens === 'number' && Number.isFinite(tokens) ? tokens : 0;
+  return Number.isSafeInteger(tokens) && Number(tokens) >= 0 ? Number(tokens) : null;
 }
 
 function outcomeOf(error: unknown): [status: number, code: string] {

@@ -39,6 +39,8 @@ export interface RunRecord {
   readonly pluginCalls: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Steps whose tokens the upstream did not count, or not in a way that makes sense: the sums lack them (M2). */
+  readonly uncountedSteps: number;
   readonly milliseconds: number;
 }
 
@@ -82,6 +84,7 @@ export function createAudit(options: { readonly log: Log }): Audit {
         pluginCalls: record.pluginCalls,
         promptTokens: record.promptTokens,
         completionTokens: record.completionTokens,
+        uncountedSteps: record.uncountedSteps,
         milliseconds: Math.round(record.milliseconds),
       }),
   };

@@ -412,4 +412,6 @@ test("case 32: a client's tool with the name of a function is the client's: ours
   assert.equal(callsOf(answer.choices[0].message)[0]?.function.name, oslo.name);
   const names = toolNames(gateway.upstream.chats[0]?.json ?? {});
   assert.deepEqual([names.filter((name) => name === oslo.name).length, gateway.api.requests.length], [1, 0]);
+  const [record] = await gateway.logged('functions not offered');
+  assert.equal(record?.['hidden'], 1);
 });

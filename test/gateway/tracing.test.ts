@@ -95,6 +95,25 @@ bothModes('M1: the audit record of a run names its id and all ids of the upstrea
   assert.equal(run?.['pluginCalls'], 1);
 });
 
+for (const [what, usage, uncounted] of [
+  ['right', { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 }, 0],
+  ['missing', undefined, 1],
+  ['negative', { prompt_tokens: -5, completion_tokens: 2 }, 1],
+  ['no number', { prompt_tokens: '5', completion_tokens: 2 }, 1],
+  ['huge', { prompt_tokens: 1e300, completion_tokens: 2 }, 1],
+] as const) {
+  test(`M2, F-U45: usage that is ${what} leaves ${uncounted} steps uncounted in the audit record`, async (t) => {
+    const message = { role: 'assistant', content: 'Hm.' };
+    const choices = [{ index: 0, message, finish_reason: 'stop' }];
+    const body = { id: 'x', object: 'chat.completion', created: 1, model: 'm', choices, usage };
+    const gateway = await startGateway(t, { script: [answerUpstream(body)] });
+    await ask(gateway, 'json');
+    const [run] = await gateway.logged('run');
+    assert.equal(run?.['uncountedSteps'], uncounted);
+    assert.equal(run?.['promptTokens'], what === 'right' ? 5 : 0);
+  });
+}
+
 test('M1: ids of the upstream are cut, whatever it sends', async (t) => {
   const message = { role: 'assistant', content: 'Hm.' };
   const body = {

@@ -77,6 +77,20 @@ test('with 120 tools of the client, ours fill up to 128 in sorted order (Q6)', a
   const names = toolNames(gateway.upstream.chats[0]?.json ?? {});
   assert.equal(names.length, 128);
   assert.deepEqual(names.slice(-3), ['client_125', 'weather__addAlert', 'weather__getWeather']);
+  const [record] = await gateway.logged('functions not offered');
+  assert.deepEqual([record?.['hidden'], record?.['leftOut']], [0, 1]);
+});
+
+test('with more than 128 tools of the client, none of ours is added, and the log says so (Q6)', async (t) => {
+  const tools = Array.from({ length: 129 }, (_, at) => ({
+    type: 'function' as const,
+    function: { name: `client_${at}`, parameters: { type: 'object' } },
+  }));
+  const gateway = await startGateway(t, { script: [says({ text: 'ok' })], unchecked: true });
+  await ask(gateway, 'json', { tools });
+  assert.equal(toolNames(gateway.upstream.chats[0]?.json ?? {}).length, 129);
+  const [record] = await gateway.logged('functions not offered');
+  assert.deepEqual([record?.['hidden'], record?.['leftOut']], [0, 3]);
 });
 
 test('functions and tools together: nothing is injected (Q2)', async (t) => {
