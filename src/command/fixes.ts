@@ -7,8 +7,8 @@ const fixes: Readonly<Record<string, string | null>> = {
   'manifest-limit': 'Give the manifest itself, not its document or a page that holds it.',
   'manifest-path': 'Write the URL of a manifest or document, a domain, or a file that is there.',
   'manifest-unreachable': 'Open the address in a browser; the manifest has to be served there as JSON.',
-  'not-a-manifest': 'Give the address of the manifest itself, usually /.well-known/ai-plugin.json.',
-  'field-missing': 'Add the field; docs/plugin-author.md says what belongs there.',
+  'not-a-manifest': 'Put the manifest itself there; docs/plugin-author.md shows one.',
+  'field-missing': 'Write the field as docs/plugin-author.md says.',
   'name-for-model-long': 'Choose a shorter name: it stands before each function name.',
   'name-for-human-long': 'Shorten it, if ChatGPT is to take the plugin as well.',
   'description-for-model-long':
@@ -40,13 +40,15 @@ const fixes: Readonly<Record<string, string | null>> = {
   // the document
   'document-path': 'Write a URL, or the plain name of a file in the folder "openapi".',
   'document-unreachable':
-    'Put the document there, or set "spec" in the settings of the plugin to where it is.',
+    'Let it be read from there, or set "spec" in the settings of the plugin to where it is.',
   'document-limit':
     'Leave out what the plugin does not offer: paths, and examples and schemas that nothing uses.',
   'document-syntax': 'Correct the text at this place.',
-  'not-a-document': 'Let the address answer with the document, or set "spec" in the settings of the plugin.',
+  'not-a-document':
+    'Put the OpenAPI document itself there, or set "spec" in the settings of the plugin to where it is.',
   'yaml-repaired': null,
   'json-in-yaml': 'Name the file .json.',
+  'yaml-in-json': 'Correct the JSON, or name the file .yaml.',
   upgraded: 'Nothing has to be done; an OpenAPI 3 document says more.',
   'upgrade-failed': 'Correct this path, or convert the document to OpenAPI 3.',
   'version-odd': 'Write the version as text, such as openapi: "3.1.0".',

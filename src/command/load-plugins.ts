@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { createEgress } from '../egress/create-egress.ts';
 import { EgressError, type Egress, type SendDocument } from '../egress/egress.ts';
 import {
+  placeFindings,
   readInstalled,
   readManifestBeside,
   readManifestFile,
@@ -93,7 +94,7 @@ async function loadFolder(
         reader,
       });
       onLoaded();
-      return { ...one, diagnostics: [...diagnostics, ...one.diagnostics] };
+      return { ...one, diagnostics: [...placeFindings(diagnostics, candidate), ...one.diagnostics] };
     }),
   );
   const { plugins } = await makeSnapshot(loaded, settings);

@@ -26,6 +26,12 @@ export interface Report {
   info(code: string, pointer: string, message: string): void;
 }
 
+/** How a text begins that is not what it should be, as the end of a message; empty for an empty text (D2). */
+export function beginningOf(text: string): string {
+  const beginning = text.trimStart().slice(0, 80);
+  return beginning === '' ? '' : ` It begins with ${JSON.stringify(beginning)}.`;
+}
+
 /** More findings than this of one severity are not kept: a hostile document could make millions. */
 const mostFindings = 1000;
 

@@ -1,6 +1,6 @@
 // From text to an OpenAPI document: everything that can be understood is read, nothing is gated on validation (D1).
 import type { JsonObject } from '../openai/chat.ts';
-import { createReport, type Diagnostic, type Report } from './diagnostic.ts';
+import { beginningOf, createReport, type Diagnostic, type Report } from './diagnostic.ts';
 import { pathMethods } from './path-method.ts';
 import { upgradeSwagger } from './swagger.ts';
 import { entriesOf, freezeDeep, isObject, member, textMember } from './value.ts';
@@ -67,7 +67,6 @@ export function withLines(diagnostics: readonly Diagnostic[], text: string): Dia
 
 /** D2 to D5: an object that looks like a document, or nothing. */
 function readRoot(text: string, source: string, limits: DocumentLimits, report: Report): JsonObject | null {
-  const beginning = JSON.stringify(text.trimStart().slice(0, 80));
   if (Buffer.byteLength(text) > limits.bytes) {
     report.error(
       'document-limit',
@@ -77,11 +76,7 @@ function readRoot(text: string, source: string, limits: DocumentLimits, report: 
     return null;
   }
   const refuse = (what: string): null => {
-    report.error(
-      'not-a-document',
-      '',
-      `This is ${what}, not an OpenAPI document. It begins with ${beginning}.`,
-    );
+    report.error('not-a-document', '', `This is ${what}, not an OpenAPI document.${beginningOf(text)}`);
     return null;
   };
   if (text.trim() === '') return refuse('an empty text');
@@ -97,7 +92,7 @@ function readRoot(text: string, source: string, limits: DocumentLimits, report: 
       report.error(
         'document-syntax',
         '',
-        `Neither YAML nor JSON: ${error.message} (${place}). It begins with ${beginning}.`,
+        `Neither YAML nor JSON: ${error.message} (${place}).${beginningOf(text)}`,
       );
       setLastLine(report, error.line);
     }
@@ -107,18 +102,25 @@ function readRoot(text: string, source: string, limits: DocumentLimits, report: 
   if (['paths', 'openapi', 'swagger'].every((name) => member(read.value, name) === undefined)) {
     return refuse('an object without "paths" or "openapi"');
   }
-  if (read.fault) {
-    report.warning(
-      'yaml-repaired',
-      '',
-      `Read after a repair: ${read.fault.message} (line ${read.fault.line}). Mend the file.`,
-    );
-    setLastLine(report, read.fault.line);
-  }
-  if (read.format === 'json' && /\.ya?ml$/i.test(source)) {
-    report.info('json-in-yaml', '', 'The content is JSON although its name says YAML; content decides.');
-  }
+  reportForm(read, source, report);
   return read.value;
+}
+
+/** What is odd about the text itself (D3, D5). */
+function reportForm({ format, repaired, fault }: ReadText, source: string, report: Report): void {
+  const place = fault ? `: ${fault.message} (line ${fault.line})` : '';
+  if (repaired) {
+    const lost = place.includes('duplicated') ? ' Of equal keys the last one counts.' : '';
+    report.warning('yaml-repaired', '', `Read after a repair${place}.${lost} Mend the file.`);
+  } else if (format === 'yaml' && /\.json$/i.test(source)) {
+    const message = `The name says JSON, but the content is YAML${place}. Other programs may refuse it.`;
+    report.info('yaml-in-json', '', message);
+  } else {
+    if (format === 'json' && /\.ya?ml$/i.test(source))
+      report.info('json-in-yaml', '', 'The content is JSON although its name says YAML; content decides.');
+    return;
+  }
+  if (fault) setLastLine(report, fault.line);
 }
 
 function setLastLine(report: Report, line: number): void {

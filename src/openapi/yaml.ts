@@ -42,7 +42,7 @@ export interface ReadText {
   readonly value: Json;
   readonly format: 'json' | 'yaml';
   readonly repaired: boolean;
-  /** What had to be repaired first; `null` when nothing. */
+  /** Why it is not strict: what was repaired first, or what only YAML lets pass in a JSON text; else `null`. */
   readonly fault: TextError | null;
 }
 
@@ -174,7 +174,7 @@ export function readText(text: string, limits: TextLimits = largestText): ReadTe
     }
   }
   try {
-    return { value: measured(readYaml(source), limits), format: 'yaml', repaired: false, fault: null };
+    return { value: measured(readYaml(source), limits), format: 'yaml', repaired: false, fault: jsonFault };
   } catch (error) {
     if (!(error instanceof TextError) || error.limit) throw error;
     const fault = jsonFault ?? error;

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { PluginSettings } from '../config/schema.ts';
 import { createReport, type Diagnostic } from '../openapi/diagnostic.ts';
+import { withLines } from '../openapi/document.ts';
 import { decodeText } from '../openapi/yaml.ts';
 import type { Conversion, ConversionContext, Convert } from './convert.ts';
 import { readManifest, type Manifest } from './manifest.ts';
@@ -22,6 +23,10 @@ export interface Candidate {
   readonly source: string;
   readonly location: Location;
   readonly manifest: Manifest | null;
+  /** The manifest's text, for the lines of findings; empty where there is none. */
+  readonly text: string;
+  /** Pointer of the manifest in its text: `/manifest` in a store wrapper, else empty. */
+  readonly base: string;
   readonly diagnostics: readonly Diagnostic[];
   /** The document, where it is already at hand: a bare one, or one that lies beside its manifest (M22). */
   readonly document: CandidateDocument | null;
@@ -42,6 +47,21 @@ export interface SourceReader {
   readonly settings: (name: string) => PluginSettings | undefined;
   /** Private `host:port` that documents of this plugin may name as servers. */
   readonly allowed: (plugin: string | null) => ConversionContext['allowed'];
+}
+
+/** What a candidate lacks that has no manifest of its own. */
+export const noManifest = { manifest: null, text: '', base: '', document: null } as const;
+
+/** Findings about a manifest that has been read before, their pointers within it: placed in its text. */
+export function placeFindings(
+  findings: readonly Diagnostic[],
+  { text, base }: Pick<Candidate, 'text' | 'base'>,
+): readonly Diagnostic[] {
+  if (text === '') return findings;
+  return withLines(
+    findings.map((finding) => ({ ...finding, pointer: base + finding.pointer })),
+    text,
+  );
 }
 
 /** The name under which a location is shown. */
@@ -115,33 +135,28 @@ async function guard(location: Location, read: () => Promise<Candidate>): Promis
       '',
       error.message,
     );
-    return {
-      name: sourceStem(location),
-      source,
-      location,
-      manifest: null,
-      diagnostics: report.diagnostics,
-      document: null,
-    };
+    const { diagnostics } = report;
+    return { ...noManifest, name: sourceStem(location), source, location, diagnostics };
   }
 }
 
 function manifestCandidate(text: string, location: Location, reader: SourceReader): Candidate {
   const source = sourceName(location);
-  return { ...readManifest(text, source, reader.settings), source, location, document: null };
+  return { ...readManifest(text, source, reader.settings), text, source, location, document: null };
 }
 
-/** A document without a manifest: name and description come from its `info`. `null`: it is no document. */
+/** A document without a manifest: name and description come from its `info`. `null`: it can only be a manifest. */
 async function bareCandidate(
   bytes: Uint8Array,
   location: Location,
   url: string | null,
   reader: SourceReader,
 ): Promise<Candidate | null> {
-  if (/"name_for_model"\s*:/.test(decodeText(bytes.subarray(0, maxManifestBytes)))) return null;
+  const start = decodeText(bytes.subarray(0, maxManifestBytes));
+  if (/"name_for_model"\s*:/.test(start)) return null;
   const source = sourceName(location);
   // Its name, and with it its settings, are not known yet. Without settings this is the conversion that is used.
-  const { info } = await reader.convert({
+  const { info, diagnostics } = await reader.convert({
     bytes,
     source,
     kind: location.kind === 'url' ? 'fetched' : 'local',
@@ -154,15 +169,20 @@ async function bareCandidate(
       allowed: reader.allowed(null),
     },
   });
-  if (info === null) return null;
+  if (info === null) {
+    const isOther = /^\s*\{/.test(start) && diagnostics.some(({ code }) => code === 'not-a-document');
+    return isOther ? null : { ...noManifest, name: sourceStem(location), source, location, diagnostics };
+  }
   const manifest = manifestOfDocument(info, sourceStem(location));
+  const document = { bytes, url, source };
   return {
+    ...noManifest,
     name: manifest.nameForModel,
     source,
     location,
     manifest,
     diagnostics: [],
-    document: { bytes, url, source },
+    document,
   };
 }
 

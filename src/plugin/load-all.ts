@@ -2,7 +2,7 @@
 import type { Config, PluginSettings } from '../config/schema.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Candidate, SourceReader } from './candidate.ts';
+import { placeFindings, type Candidate, type SourceReader } from './candidate.ts';
 import { rememberConversions, type Convert } from './convert.ts';
 import { createKeptTexts, type KeptTexts, type Refresh } from './kept-texts.ts';
 import { loadPlugin, type Loaded } from './load.ts';
@@ -107,7 +107,8 @@ export function createLoader(options: LoaderOptions): Loader {
       const settled = await mapParallel(fresh, async (one, at) => {
         const { name, diagnostics } = names[at] ?? { name: one.candidate.name, diagnostics: [] };
         const { served, good } = await finish(one, name);
-        return { served: { ...served, name, diagnostics: [...diagnostics, ...served.diagnostics] }, good };
+        const naming = placeFindings(diagnostics, one.candidate);
+        return { served: { ...served, name, diagnostics: [...naming, ...served.diagnostics] }, good };
       });
       good = new Map(settled.flatMap(({ good: one }) => (one ? [[one.candidate.source, one] as const] : [])));
       texts.forget();

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { PluginSettings } from '../config/schema.ts';
 import { createReport, type Diagnostic } from '../openapi/diagnostic.ts';
-import { sourceName, type Candidate, type SourceReader } from './candidate.ts';
+import { placeFindings, sourceName, type Candidate, type SourceReader } from './candidate.ts';
 import type { WaitingChange } from './change.ts';
 import type { ConversionJob } from './convert.ts';
 import type { Manifest } from './manifest.ts';
@@ -61,7 +61,8 @@ export async function loadPlugin(name: string, candidate: Candidate, options: Lo
       const code = error.reason === 'not-a-document' ? error.reason : `document-${error.reason}`;
       report.error(code, '/api/url', error.message);
     } else report.error('load-failed', '', `The plugin cannot be loaded: ${String(error)}.`);
-    return { ...nothing, diagnostics: [...candidate.diagnostics, ...report.diagnostics] };
+    const findings = placeFindings(report.diagnostics, candidate);
+    return { ...nothing, diagnostics: [...candidate.diagnostics, ...findings] };
   }
 }
 

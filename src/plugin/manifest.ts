@@ -1,6 +1,6 @@
 // A ChatGPT plugin manifest (`ai-plugin.json`), read tolerantly and typed.
 import type { Json, JsonObject } from '../openai/chat.ts';
-import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
+import { beginningOf, createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
 import { withLines } from '../openapi/document.ts';
 import { freezeDeep, isObject, member, pointerTo, textMember } from '../openapi/value.ts';
 import { readJson, TextError } from '../openapi/yaml.ts';
@@ -40,15 +40,18 @@ export interface ManifestSettings {
 /** A manifest larger than this is none (M2). */
 const mostBytes = 256 * 1024;
 
-const knownKeys = new Set([
-  '$schema',
-  'schema_version',
+const requiredKeys = [
   'name_for_model',
   'name_for_human',
   'description_for_model',
   'description_for_human',
   'auth',
   'api',
+];
+const knownKeys = new Set([
+  ...requiredKeys,
+  '$schema',
+  'schema_version',
   'logo_url',
   'contact_email',
   'legal_info_url',
@@ -68,18 +71,20 @@ interface Reading {
 /**
  * Reads a manifest (M2 to M5, M7, M13, M17, M18). `manifest` is `null` when an `error` stands against the plugin: each
  * missing required field is one, with its line. `settings` gives the operator's settings by name: a `spec` of theirs
- * makes `api.url` dispensable. `name` is `name_for_model`, else the file's name without its ending.
+ * makes `api.url` dispensable. `name` is `name_for_model`, else the file's name without its ending; `base` is the
+ * pointer of the manifest in the text: `/manifest` in a store wrapper.
  */
 export function readManifest(
   text: string,
   source: string,
   settings: (name: string) => ManifestSettings | undefined = () => undefined,
-): { name: string; manifest: Manifest | null; diagnostics: Diagnostic[] } {
+): { name: string; manifest: Manifest | null; base: string; diagnostics: Diagnostic[] } {
   const report = createReport(source);
   const fallback = fileName(source);
-  const finish = (name: string, manifest: Manifest | null) => ({
+  const finish = (name: string, manifest: Manifest | null, base = '') => ({
     name,
     manifest: manifest && freezeDeep(manifest),
+    base,
     diagnostics: withLines(report.diagnostics, text),
   });
   const root = readRoot(text, source, report);
@@ -94,7 +99,7 @@ export function readManifest(
   };
   const name = textMember(reading.manifest, 'name_for_model')?.trim() || fallback;
   const domain = wrapped ? (textMember(root, 'domain') ?? null) : null;
-  return finish(name, readFields(reading, domain, settings(name) ?? {}));
+  return finish(name, readFields(reading, domain, settings(name) ?? {}), reading.base);
 }
 
 function fileName(source: string): string {
@@ -107,10 +112,17 @@ function readRoot(text: string, source: string, report: Report): JsonObject | nu
     report.error('manifest-limit', '', `${source} is larger than ${mostBytes} bytes; a manifest is not.`);
     return null;
   }
+  const refuse = (what: string): null => {
+    report.error('not-a-manifest', '', `${source} is ${what}, no plugin manifest.${beginningOf(text)}`);
+    return null;
+  };
+  if (text.trim() === '') return refuse('empty');
+  if (text.trimStart().startsWith('<')) return refuse('an HTML or XML page');
   try {
     const value = readJson(text);
-    if (isObject(value)) return value;
-    report.error('manifest-json', '', `${source} holds no JSON object. A manifest begins with "{".`);
+    if (!isObject(value)) return refuse('no JSON object');
+    const isManifest = [...requiredKeys, 'manifest'].some((key) => member(value, key) !== undefined);
+    return isManifest ? value : refuse('JSON without any field of a manifest');
   } catch (error) {
     if (!(error instanceof TextError)) throw error;
     const place = `line ${error.line}, column ${error.column}`;
@@ -177,16 +189,10 @@ function readFields(reading: Reading, domain: string | null, settings: ManifestS
 }
 
 function missing(reading: Reading, field: string, pointer: string): void {
-  const found = member(reading.manifest, field.split('.')[0] ?? field);
-  const wrong =
-    found !== undefined && !field.includes('.') && found !== null && found !== ''
-      ? 'is no text'
-      : 'is missing';
-  reading.report.error(
-    'field-missing',
-    pointer,
-    `The required field "${field}" of ${reading.source} ${wrong}. Add it.`,
-  );
+  const found = member(reading.manifest, field) ?? '';
+  const wrong = found === '' ? 'is missing. Add it' : 'is no text. Write it in double quotes';
+  const message = `The required field "${field}" of ${reading.source} ${wrong}.`;
+  reading.report.error('field-missing', pointer, message);
 }
 
 /** A field that is only shown. */
@@ -215,7 +221,10 @@ function readApi(reading: Reading, domain: string | null, settings: ManifestSett
   }
   const url = textMember(api, 'url')?.trim() ?? '';
   if (settings.spec !== undefined) return url || null;
-  if (url === '') missing(reading, 'api.url', pointer);
+  if (api !== undefined && !isObject(api)) {
+    const message = `"api" of ${reading.source} is no object. Write "api": { "type": "openapi", "url": "..." }.`;
+    report.error('field-missing', pointerTo(base, 'api'), message);
+  } else if (url === '') missing(reading, 'api.url', pointer);
   else if (hasPlaceholder(url)) {
     const message = `"api.url" ${JSON.stringify(url)} is a placeholder. Write the real address of the document, or set "spec" in the settings of the plugin.`;
     report.error('placeholder', pointer, message);

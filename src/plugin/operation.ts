@@ -1,7 +1,7 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
-import { withLines, type ApiDocument } from '../openapi/document.ts';
+import type { ApiDocument } from '../openapi/document.ts';
 import { pathMethods } from '../openapi/path-method.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
 import { createSchemaReader, createSharedSchemas, type SharedSchemas } from '../openapi/schema-reader.ts';
@@ -14,6 +14,7 @@ import {
   pointerTo,
   textMember,
 } from '../openapi/value.ts';
+import { linesOf } from '../openapi/yaml.ts';
 import { bodyOfParameters, readBody, type Body } from './declared-body.ts';
 import { createFilter, type FilterDecision, type OperationFilter } from './filter.ts';
 import { pathName } from './legal-name.ts';
@@ -59,6 +60,8 @@ export interface Operation {
   readonly produces: readonly string[];
   /** JSON pointer of the operation in its document. */
   readonly pointer: string;
+  /** 1-based line on which it begins; `null` when unknown. */
+  readonly line: number | null;
 }
 
 /** A value that replaces whatever the model says (manifest and settings `params`). `null`: hidden and never sent. */
@@ -117,13 +120,13 @@ export function readOperations(
     filter: createFilter(context.operations),
     credentials: new Set(credentials.map((scheme) => parameterKey(scheme.in, scheme.parameter))),
   };
-  const operations: Operation[] = [];
+  const found: Omit<Operation, 'line'>[] = [];
   for (const [key, item] of entriesOf(member(document.root, 'paths'))) {
     // extensions stand beside the paths
     if (key.startsWith('x-')) continue;
-    operations.push(...readPathItem(key, item, reading));
+    found.push(...readPathItem(key, item, reading));
   }
-  reportDuplicates(operations, report);
+  reportDuplicates(found, report);
   for (const pattern of reading.filter.unmatched()) {
     report.warning(
       'filter-unmatched',
@@ -131,11 +134,19 @@ export function readOperations(
       `The setting "operations" names ${JSON.stringify(pattern)}, which no operation matches.`,
     );
   }
-  return { operations, diagnostics: withLines(report.diagnostics, document.text) };
+  const places = [...found, ...report.diagnostics];
+  const lines = linesOf(document.text, new Set(places.map(({ pointer }) => pointer)));
+  const located = <T extends { readonly pointer: string }>(one: T) => {
+    return { ...one, line: lines.get(one.pointer) ?? null };
+  };
+  return {
+    operations: found.map((one) => freezeDeep<Operation>(located(one))),
+    diagnostics: report.diagnostics.map(located),
+  };
 }
 
 /** Settings and policies name operations by id: of several with one id, they mean all. */
-function reportDuplicates(operations: readonly Operation[], report: Report): void {
+function reportDuplicates(operations: readonly Pick<Operation, 'id' | 'pointer'>[], report: Report): void {
   const seen = new Set<string>();
   for (const { id, pointer } of operations) {
     if (seen.has(id)) {
@@ -149,7 +160,7 @@ function reportDuplicates(operations: readonly Operation[], report: Report): voi
   }
 }
 
-function readPathItem(key: string, written: Json, reading: Reading): Operation[] {
+function readPathItem(key: string, written: Json, reading: Reading): Omit<Operation, 'line'>[] {
   const { report } = reading;
   const itemPointer = pointerTo('/paths', key);
   const item = resolveItem(written, itemPointer, reading);
@@ -165,7 +176,7 @@ function readPathItem(key: string, written: Json, reading: Reading): Operation[]
       itemPointer,
       `The path ${JSON.stringify(key)} has no leading slash; it is added.`,
     );
-  const operations: Operation[] = [];
+  const operations: Omit<Operation, 'line'>[] = [];
   for (const site of sitesOf(key, item, itemPointer)) {
     reading.context.proceed?.();
     const operation = readOperation(site, template, reading);
@@ -207,7 +218,7 @@ function* sitesOf(key: string, item: JsonObject, itemPointer: string): Generator
   }
 }
 
-function readOperation(site: Site, template: PathTemplate, reading: Reading): Operation | null {
+function readOperation(site: Site, template: PathTemplate, reading: Reading): Omit<Operation, 'line'> | null {
   const { document, context, report, references } = reading;
   const { written, pointer } = site;
   const id = textMember(written, 'operationId')?.trim();
@@ -253,7 +264,7 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
   const nearest = levels.findIndex((level) => level !== undefined);
   reportServers(choice, nearest >= 0 || context.server !== null, places[nearest] ?? '', report);
   const isConsequential = member(written, 'x-openai-isConsequential');
-  return freezeDeep<Operation>({
+  return {
     id: name,
     method: site.method,
     path: template.path,
@@ -269,7 +280,7 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Op
     security: readSecurity(written, document.root, reading.schemes, pointer, report),
     produces: readProduces(written, references, pointer),
     pointer,
-  });
+  };
 }
 
 /** N7: the plugin's manifest, document or logo, which frameworks list among the operations. */

@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { createReport } from '../openapi/diagnostic.ts';
 import {
+  noManifest,
   readInstalled,
   readManifestFile,
   sourceName,
@@ -41,7 +42,7 @@ function sourceOfEntry(entry: string): PluginSource {
     report.error('manifest-path', '', error.message);
     const { diagnostics } = report;
     const location = { kind: 'file', file: entry, within: null } as const;
-    const candidate = { name: entry, source: entry, location, manifest: null, diagnostics, document: null };
+    const candidate = { ...noManifest, name: entry, source: entry, location, diagnostics };
     return { source: entry, read: async () => candidate };
   }
 }

@@ -152,7 +152,7 @@ function chooseOwn(urls: readonly URL[], context: ServerContext): URL | undefine
 export function reportServers(choice: ServerChoice, listed: boolean, pointer: string, report: Report): void {
   if (choice.url === null) {
     const message =
-      'No server is known: the functions are shown, but calls fail. Set "server" in the settings of the plugin.';
+      'No server is known: the functions are shown, but calls fail. Add "servers" to the document, or set "server" in the settings of the plugin.';
     report.warning('server-unknown', pointer, message);
   } else if (choice.foreign.length > 0) {
     const hosts = [...new Set(choice.foreign)].join(', ');

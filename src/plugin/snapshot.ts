@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PluginSettings } from '../config/schema.ts';
 import type { Diagnostic } from '../openapi/diagnostic.ts';
+import { placeFindings } from './candidate.ts';
 import { nameFunctions } from './function-name.ts';
 import { makeFunction, type FunctionOptions, type PluginFunction } from './function.ts';
 import type { WaitingChange } from './change.ts';
@@ -128,8 +129,7 @@ async function makePlugin(
   const functions = made.flatMap((one) => one.function ?? []);
   const all = [
     ...loaded.diagnostics,
-    ...diagnostics,
-    ...reportCredential(credential, headers, source),
+    ...placeFindings([...diagnostics, ...reportCredential(credential, headers, source)], candidate),
     ...made.flatMap((one) => one.diagnostics),
   ];
   return Object.freeze({
@@ -145,7 +145,7 @@ async function makePlugin(
 }
 
 async function makeFunctions(
-  { name, operations }: Loaded,
+  { name, operations, document }: Loaded,
   names: readonly string[],
   options: FunctionOptions,
 ): Promise<ReturnType<typeof makeFunction>[]> {
@@ -156,7 +156,10 @@ async function makeFunctions(
       await setImmediate();
       end = performance.now() + slice;
     }
-    made.push(makeFunction(names[at] ?? '', name, operation, options));
+    const one = makeFunction(names[at] ?? '', name, operation, options);
+    const { line } = operation;
+    const diagnostics = one.diagnostics.map((finding) => ({ ...finding, source: document ?? name, line }));
+    made.push({ ...one, diagnostics });
   }
   return made;
 }

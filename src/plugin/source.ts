@@ -99,17 +99,21 @@ export function locateDocument({ spec, apiUrl, manifest, origin, folder }: Docum
   throw refusedPath(written);
 }
 
+const plainName = /^[A-Za-z0-9._-]{1,200}\.(?:ya?ml|json)$/;
+
 /** D9: a plain file name only; whether its real path lies in the folder is seen when it is opened. */
 function localDocument(folder: string, name: string): Location {
-  if (!/^[A-Za-z0-9._-]+\.(ya?ml|json)$/.test(name)) throw refusedPath(name);
+  if (!plainName.test(name)) throw refusedPath(name);
   const within = join(folder, 'openapi');
   return { kind: 'file', file: join(within, name), within };
 }
 
 function refusedPath(written: string): SourceError {
+  const name = written.split(/[\\/]/).at(-1) ?? '';
+  const hint = plainName.test(name) ? ` For openapi/${name} write "${name}".` : '';
   return new SourceError(
     'path',
-    `"${written.slice(0, 200)}" is neither a URL nor the plain name of a .yaml, .yml or .json file in the openapi folder.`,
+    `"${written.slice(0, 200)}" is neither a URL nor the plain name of a .yaml, .yml or .json file in the openapi folder.${hint}`,
   );
 }
 

@@ -149,7 +149,7 @@ test('findings are printed with severity, code, place and advice', async (contex
   assert.equal(code, 1);
   assert.match(out, /error field-missing {2}.*clock\.json/);
   assert.match(out, /name_for_human/);
-  assert.match(out, /Fix: Add the field/);
+  assert.match(out, /Fix: Write the field/);
   assert.match(out, /1 plugin: 1 error/);
 });
 

@@ -42,6 +42,27 @@ test('D3: JSON in a file named .yaml is read, and told', () => {
   assert.deepEqual(codes(JSON.stringify({ openapi: '3.1.0', paths }), 'openapi.json'), []);
 });
 
+test('D3: YAML in a file named .json is read, and told, with the line of a fault that only YAML lets pass', () => {
+  const loose = '{"openapi": "3.1.0",\n"paths": {"/a": {"get": {}}},\n}';
+  for (const [text, line] of [
+    ['openapi: 3.1.0\npaths: { /a: { get: {} } }\n', 1],
+    [loose, 3],
+  ] as const) {
+    const { diagnostics } = readDocument(text, 'openapi.json');
+    assert.deepEqual(
+      diagnostics.map((finding) => [finding.code, finding.line]),
+      [['yaml-in-json', line]],
+    );
+  }
+  assert.deepEqual(codes(loose, 'openapi.yaml'), []);
+});
+
+test('case 2, D5: a repair says where, and that of equal keys the last one counts', () => {
+  const { diagnostics } = readDocument('openapi: 3.1.0\npaths:\n  /a: { get: {} }\n  /a: { put: {} }\n', 'x');
+  assert.deepEqual([diagnostics[0]?.code, diagnostics[0]?.line], ['yaml-repaired', 4]);
+  assert.match(diagnostics[0]?.message ?? '', /line 4.*the last one counts/);
+});
+
 test('cases 6 and 7, D6: the version is read whatever its spelling, else inferred from the shape', () => {
   const versions: [unknown, string, boolean][] = [
     ['3.0.3', '3.0', false],

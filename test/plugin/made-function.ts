@@ -94,6 +94,7 @@ export function makeFunction(operation: Partial<Operation>): PluginFunction {
     security: null,
     produces: ['application/json'],
     pointer: '/paths/~1/get',
+    line: null,
     ...operation,
   };
   const definition = {

@@ -91,7 +91,26 @@ test('M2: a syntax error has line and column; a byte order mark is accepted; mor
   assert.match(diagnostics[0]?.message ?? '', /a\/b\.json .*line 3, column 1/);
   assert.ok(readManifest(`\uFEFF${JSON.stringify(complete)}`, 'x').manifest);
   assert.equal(read({ x: 'x'.repeat(300_000) }).diagnostics[0]?.code, 'manifest-limit');
-  assert.equal(readManifest('[]', 'x').diagnostics[0]?.code, 'manifest-json');
+});
+
+test('what is no manifest at all is said in one finding, with its first characters', () => {
+  const texts = ['', ' \n', '<!doctype html>', '[]', '"x"', '{"name": "package", "version": "1.0.0"}'];
+  for (const text of texts) {
+    const { manifest, diagnostics } = readManifest(text, 'x.json');
+    assert.equal(manifest, null);
+    assert.deepEqual(
+      diagnostics.map(({ code, line }) => [code, line]),
+      [['not-a-manifest', 1]],
+    );
+    const beginning = text.trim() === '' ? 'x.json is empty' : `It begins with ${JSON.stringify(text)}.`;
+    assert.ok(diagnostics[0]?.message.includes(beginning));
+  }
+});
+
+test('an "api" that is the address itself is told apart from a missing one', () => {
+  const { diagnostics } = read({ api: 'https://todo.example/openapi.yaml' });
+  assert.deepEqual([diagnostics[0]?.code, diagnostics[0]?.pointer], ['field-missing', '/api']);
+  assert.match(diagnostics[0]?.message ?? '', /"api" of .* is no object/);
 });
 
 test('M3: the wrapper of the store is taken off, its domain kept', () => {

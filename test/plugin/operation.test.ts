@@ -86,6 +86,7 @@ test('an operation is read with all its parts, and frozen', () => {
       security: null,
       produces: ['application/json', 'text/plain'],
       pointer: '/paths/~1todos~1{id}/put',
+      line: 10,
     },
   ]);
   assert.ok(Object.isFrozen(operations[0]) && Object.isFrozen(operations[0]?.parameters[0]));

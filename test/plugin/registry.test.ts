@@ -55,7 +55,7 @@ describe('loading', () => {
       ['absent', 'error', 'document-unreachable'],
       ['lacks', 'error', 'field-missing'],
       ['large', 'error', 'manifest-limit'],
-      ['nothing', 'error', 'manifest-json'],
+      ['nothing', 'error', 'not-a-manifest'],
       ['outside', 'error', 'document-path'],
       ['page', 'error', 'not-a-document'],
       ['syntax', 'error', 'manifest-json'],
@@ -63,6 +63,32 @@ describe('loading', () => {
     ]);
     assert.equal(byName.get('syntax')?.diagnostics[0]?.line, 3);
     assert.equal(functions.size, 2);
+  });
+
+  test('every finding names its file and line, whenever it is made', async (t) => {
+    const text = (name: string, more: object) => JSON.stringify(manifest(name, more), null, 1);
+    const wrapped = { domain: 'x.example', manifest: manifest('wrapped', { api: { url: 'absent.json' } }) };
+    const long = { get: { operationId: 'list', description: 'word '.repeat(400) } };
+    const { registry, folder } = await open(t, {
+      files: {
+        'todo.json': text('todo', { auth: { type: 'service_http', authorization_type: 'bearer' } }),
+        'second.json': text('todo', { api: { url: 'todo.json' }, headers: { host: 'x' } }),
+        'wrapped.json': JSON.stringify(wrapped, null, 1),
+        'openapi/todo.json': `{"openapi": "3.0.0",\n"servers": [{"url": "https://x.example"}],\n"paths": {\n"/x": ${JSON.stringify(long)}}}`,
+      },
+    });
+    const found = registry.current().plugins.flatMap(({ diagnostics }) => diagnostics);
+    assert.deepEqual(
+      found.map(({ code, source, pointer, line }) => [code, source.slice(folder.length + 1), pointer, line]),
+      [
+        ['credential-missing', 'todo.json', '/auth', 7],
+        ['description-cut', 'openapi/todo.json', '/paths/~1x/get', 4],
+        ['name-duplicate', 'second.json', '/name_for_model', 3],
+        ['header-refused', 'second.json', '/headers', 16],
+        ['description-cut', 'openapi/todo.json', '/paths/~1x/get', 4],
+        ['document-unreachable', 'wrapped.json', '/manifest/api/url', 13],
+      ],
+    );
   });
 
   test('a plugin with OAuth is shown and its functions are not offered', async (t) => {
@@ -264,6 +290,25 @@ describe('over the network', () => {
     assert.deepEqual(validators, [undefined, '"1"']);
     assert.equal(registry.current().functions.get('todo__list')?.operation, before?.operation);
     assert.deepEqual(states(registry), { todo: 'ok' });
+  });
+});
+
+test('a text that is neither manifest nor document is said to be a faulty document', async (t) => {
+  const texts: Record<string, string> = {
+    '/broken.yaml': 'openapi: "3.0.0\npaths: {}\n',
+    '/page': '<html>gone',
+    '/other.json': '{"error": "not found"}',
+  };
+  const host = await serve(t, (request, response) => response.end(texts[request.url ?? '']));
+  const install = Object.keys(texts).map((path) => `http://${host}${path}`);
+  const { registry } = await open(t, { install, allow: [host] });
+  const codes = registry.current().plugins.map(({ source, diagnostics }) => {
+    return [new URL(source).pathname, diagnostics.find(({ severity }) => severity === 'error')?.code];
+  });
+  assert.deepEqual(Object.fromEntries(codes), {
+    '/broken.yaml': 'document-syntax',
+    '/page': 'not-a-document',
+    '/other.json': 'not-a-manifest',
   });
 });
 
