@@ -14,7 +14,7 @@ import { createAudit } from '../telemetry/audit.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { readArguments, UsageError } from './arguments.ts';
 import { readConfig, withSamples } from './config-file.ts';
-import { drawDiagnostic } from './plugin-list.ts';
+import { drawDiagnostic, gravest } from './plugin-list.ts';
 import type { Terminal } from './terminal.ts';
 import { readVersion } from './version.ts';
 
@@ -95,9 +95,7 @@ async function findFunction(name: string, operation: string, work: Work): Promis
   }
   const fn = plugin.functions.find((one) => one.operation.id === operation || one.name === operation);
   if (fn) return { plugin, fn };
-  for (const finding of plugin.diagnostics.filter(({ severity }) => severity === 'error')) {
-    terminal.trouble(drawDiagnostic(finding, terminal));
-  }
+  for (const finding of gravest(plugin)) terminal.trouble(drawDiagnostic(finding, terminal));
   const names = plugin.functions.map((one) => one.operation.id).join(', ') || 'none';
   throw new UsageError(`The plugin "${name}" has no operation "${operation}". It has: ${names}.`);
 }

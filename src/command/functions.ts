@@ -3,7 +3,8 @@ import type { PluginFunction } from '../plugin/function.ts';
 import { readArguments } from './arguments.ts';
 import { readSettings, withSamples } from './config-file.ts';
 import { loadPaths } from './load-plugins.ts';
-import { drawDiagnostic } from './plugin-list.ts';
+import { nothingIn } from './check.ts';
+import { drawDiagnostic, gravest } from './plugin-list.ts';
 import { drawTable, wrap } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,10 +31,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const functions = found.flatMap(({ plugin }) => plugin.functions);
   if (values.json) terminal.line(`[${functions.map((fn) => fn.text).join(',\n')}]`);
   else for (const fn of functions) drawFunction(fn, terminal);
-  const errors = found
-    .flatMap(({ plugin }) => plugin.diagnostics)
-    .filter((finding) => finding.severity === 'error');
-  for (const finding of errors) terminal.trouble(drawDiagnostic(finding, terminal));
+  if (found.length === 0) terminal.trouble(nothingIn(positionals));
+  for (const finding of found.flatMap(({ plugin }) => gravest(plugin)))
+    terminal.trouble(drawDiagnostic(finding, terminal));
   return functions.length > 0 ? 0 : 1;
 }
 

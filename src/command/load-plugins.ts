@@ -16,7 +16,7 @@ import { convertDocument, rememberConversions } from '../plugin/convert.ts';
 import { loadPlugin } from '../plugin/load.ts';
 import { uniqueNames } from '../plugin/plugin-name.ts';
 import { makeSnapshot, type Plugin } from '../plugin/snapshot.ts';
-import { fetchMilliseconds, fetchText, locateEntry, readLocal } from '../plugin/source.ts';
+import { fetchMilliseconds, fetchText, locateEntry, readLocal, type Location } from '../plugin/source.ts';
 import { documentNames, findManifests } from './find-manifests.ts';
 import { readVersion } from './version.ts';
 
@@ -105,13 +105,14 @@ async function loadFolder(
 }
 
 async function readCandidate(file: string, reader: SourceReader): Promise<Candidate> {
-  if (/^https?:/.test(file) || /\.ya?ml$/i.test(file)) return readInstalled(locateEntry(file), reader);
+  const location: Location = /^https?:/.test(file) ? locateEntry(file) : { kind: 'file', file, within: null };
+  if (location.kind === 'url' || /\.ya?ml$/i.test(file)) return readInstalled(location, reader);
   const neighbour = findNeighbour(file);
   if (neighbour !== undefined) return readManifestBeside(file, neighbour, reader);
   const candidate = await readManifestFile(file, reader);
   if (candidate.manifest !== null) return candidate;
   // What has no manifest's fields may be a bare document (M1).
-  const bare = await readInstalled({ kind: 'file', file, within: null }, reader);
+  const bare = await readInstalled(location, reader);
   return bare.document ? bare : candidate;
 }
 

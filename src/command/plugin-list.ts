@@ -36,11 +36,14 @@ export function drawPlugins(
     ]),
     terminal,
   );
-  const errors = plugins
-    .flatMap((plugin) => plugin.diagnostics)
-    .filter((finding) => finding.severity === 'error')
-    .map((finding) => drawDiagnostic(finding, terminal));
+  const errors = plugins.flatMap(gravest).map((finding) => drawDiagnostic(finding, terminal));
   return [table, ...errors].join('\n');
+}
+
+/** The errors of a plugin; of one that cannot be used and has none, why that is. */
+export function gravest({ state, diagnostics }: Plugin): readonly Diagnostic[] {
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  return errors.length > 0 || state !== 'error' ? errors : diagnostics.slice(-1);
 }
 
 /** Tokens that the functions of a plugin cost in each request. */
@@ -51,11 +54,15 @@ export function sumTokens(plugin: Pick<Plugin, 'functions'>): number {
 /** A finding as `severity code  file:line  pointer`, below it the message and what to do. */
 export function drawDiagnostic(finding: Diagnostic, terminal: Pick<Terminal, 'columns' | 'paint'>): string {
   const { severity, code, source, line, pointer, message } = finding;
-  const place = `${source}${line === null ? '' : `:${line}`}${pointer === '' ? '' : `  ${pointer}`}`;
-  const room = Math.max(20, terminal.columns - severity.length - code.length - 5);
+  const room = Math.max(40, terminal.columns - severity.length - code.length - 5);
+  const at = line === null ? '' : `:${line}`;
+  const place = `${shorten(source, room - at.length)}${at}`;
+  // of a pointer too long for the line the end says most; it is whole in --json
+  const left = room - place.length - 2;
+  const within = pointer === '' || left < 12 ? '' : `  ${shorten(pointer, left)}`;
   const fix = fixOf(code);
   return [
-    `  ${terminal.paint(colours[severity], severity)} ${code}  ${shorten(place, room)}`,
+    `  ${terminal.paint(colours[severity], severity)} ${code}  ${place}${within}`,
     wrap(message, terminal.columns, '    '),
     ...(fix === null ? [] : [wrap(`Fix: ${fix}`, terminal.columns, '    ')]),
   ].join('\n');

@@ -23,18 +23,27 @@ export interface Terminal {
   readonly untilStopped: () => Promise<void>;
 }
 
+const unprintable =
+  // oxlint-disable-next-line no-control-regex -- these are what has to go
+  /\u001b(?!\[[0-9;]*m)|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Foreign texts may steer a terminal: of control characters only line ends, tabs and colours are written (D11, S5). */
+export function printable(text: string): string {
+  return text.replaceAll(unprintable, '\uFFFD');
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
   const colour = stdout.isTTY && stdout.hasColors();
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosedPipe);
   return {
-    line: (text = '') => stdout.write(`${text}\n`),
-    text: (text) => stdout.write(text),
-    trouble: (text) => stderr.write(`${text}\n`),
-    progress: (text) => void (stderr.isTTY && stderr.write(`\r\u001b[2K${text}`)),
+    line: (text = '') => stdout.write(`${printable(text)}\n`),
+    text: (text) => stdout.write(printable(text)),
+    trouble: (text) => stderr.write(`${printable(text)}\n`),
+    progress: (text) => void (stderr.isTTY && stderr.write(`\r\u001b[2K${printable(text)}`)),
     paint: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
-    columns: Math.min(120, Math.max(80, stdout.columns ?? 100)),
+    columns: Math.min(120, Math.max(80, stdout.columns ?? (Number(process.env['COLUMNS']) || 100))),
     environment: process.env,
     untilStopped: () =>
       new Promise((resolve) => {

@@ -57,7 +57,7 @@ export function placeFindings(
   findings: readonly Diagnostic[],
   { text, base }: Pick<Candidate, 'text' | 'base'>,
 ): readonly Diagnostic[] {
-  if (text === '') return findings;
+  if (text === '') return findings.map((finding) => ({ ...finding, pointer: '' }));
   return withLines(
     findings.map((finding) => ({ ...finding, pointer: base + finding.pointer })),
     text,

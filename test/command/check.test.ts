@@ -134,6 +134,43 @@ test('a bare document is checked as a plugin without a manifest', async (context
   );
 });
 
+test('a folder of documents without manifests is checked document by document', async (context) => {
+  const api = document.replace('paths:', 'servers: [{ url: "https://a.example.com" }]\npaths:');
+  const root = await folder(context, {
+    'a.yaml': api,
+    'b.json': JSON.stringify({ openapi: '3.0.0', info: { title: 'B' }, paths: {} }),
+    'compose.yaml': 'services: {}',
+  });
+  const { code, rows } = await check(root);
+  assert.equal(code, 1);
+  assert.deepEqual(
+    rows.map(({ name, functions }) => [name, functions]),
+    [
+      ['Clock', 1],
+      ['B', 0],
+    ],
+  );
+  await writeFile(join(root, 'clock.json'), JSON.stringify(manifest));
+  assert.deepEqual(
+    (await check(root)).rows.map(({ name }) => name),
+    ['B', 'clock'],
+  );
+});
+
+test('where there is nothing to check, or no function, that is said', async (context) => {
+  const root = await folder(context, { 'sub/readme.txt': '' });
+  for (const command of ['check', 'functions']) {
+    const { code, err } = await call(command, root);
+    assert.equal(code, 1);
+    assert.match(err, /^There is no manifest \(\*\.json\) and no OpenAPI document in .*check-/);
+  }
+  assert.deepEqual(await check(root), { code: 1, rows: [] });
+  const bare = await folder(context, { 'a.yaml': 'openapi: 3.0.0\npaths: {}\n' });
+  const { code, err } = await call('functions', bare);
+  assert.equal(code, 1);
+  assert.match(err, /warning no-operations {2}.*a\.yaml:2 {2}\/paths/);
+});
+
 test('with --offline nothing is fetched: a document by URL is an error', async (context) => {
   const root = await folder(context, { 'clock.json': JSON.stringify(manifest) });
   const { code, rows } = await check(root);
