@@ -10,14 +10,12 @@ import { openJson } from './json-keep-alive.ts';
 import { checkContentType } from './request-body.ts';
 import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './run-records.ts';
 import { watchRun } from './run-signals.ts';
+import { dropStalledReader } from './stalled-reader.ts';
 
 export interface ChatOptions extends AttemptOptions {
   /** Whether answers that are not streamed begin before they are known (`wire.md` K2). */
   readonly jsonKeepAlive: boolean;
 }
-
-/** A reader that takes nothing for this long is dropped, in milliseconds (`wire.md` K10). */
-const stallTimeout = 60_000;
 
 /** Registers the route, with a body parser of its own: JSON stays bytes until it has been checked. */
 export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOptions): void {
@@ -42,6 +40,7 @@ async function answer(
   options: ChatOptions,
 ): Promise<FastifyReply> {
   const exchange = await prepareExchange(request, reply, options);
+  dropStalledReader(reply.raw);
   if (exchange.plain) {
     const watched = watchRun(options.budget.seconds, options.stopping);
     watched.serve(reply.raw);
@@ -99,7 +98,6 @@ async function sendStream(
     requestId: request.id,
     onFailure: (error) => options.log.warn('stream failed', { requestId: request.id, error }),
   });
-  reply.raw.setTimeout(stallTimeout, () => reply.raw.destroy());
   showHeaders(reply, attempt);
   return reply.headers(streamHeaders).send(stream);
 }

@@ -5,6 +5,7 @@ import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
 import { modelInPath, readModel } from './asked-model.ts';
+import { dropStalledReader } from './stalled-reader.ts';
 
 /** An answer that comes back; its headers are those that the client may see. */
 interface PassedAnswer {
@@ -38,7 +39,6 @@ export interface PassThroughOptions {
 }
 
 const defaultMaxBytes = 512 * 1024 * 1024;
-const defaultStall = 60_000;
 
 /** The plain paths of OpenAI's API. Ids of fine-tuned models hold colons (H2). */
 const plainPath = /^\/v1\/[A-Za-z0-9._~:/-]*$/;
@@ -83,7 +83,7 @@ export function passThroughRoutes(server: FastifyInstance, options: PassThroughO
         return forward({ method, path, ...(read && { body: read.body }) }, context, signal);
       }),
       handler(request, reply, path, settings) {
-        dropStalledReader(reply, options.stall ?? defaultStall);
+        dropStalledReader(reply.raw, options.stall);
         exchanges.run({ request, signal: closeSignal(reply) }, () => reply.from(path, settings));
         return reply;
       },
@@ -128,13 +128,6 @@ export function closeSignal(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableEnded) controller.abort(gatewayError('client_closed_request'));
   });
   return controller.signal;
-}
-
-/** F-C08: the socket is idle while something waits to be taken. An upstream that is silent is its own matter. */
-function dropStalledReader({ raw }: FastifyReply, stall: number): void {
-  raw.setTimeout(stall, () => {
-    if (raw.writableNeedDrain) raw.destroy();
-  });
 }
 
 function current(exchanges: AsyncLocalStorage<Exchange>): Exchange {
