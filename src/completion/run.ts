@@ -6,7 +6,7 @@ import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
-import { step, type StepChoice, type StepOutcome } from './step.ts';
+import { step, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
 import type { AssemblerOptions, Owner } from './tool-calls.ts';
 import { addUsage, completionTokens } from './usage.ts';
 
@@ -71,7 +71,7 @@ export async function* run(
   options: RunOptions,
 ): AsyncGenerator<Chunk, void, undefined> {
   const state = start(request, doors, options);
-  const outcome = yield* ask(state, request, null);
+  const outcome = yield* ask(state, request, { choice: null, ignoreCalls: false });
   state.choicesOpen = outcome.choices.length;
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
   yield* choices.length === 1 && choices[0] ? choices[0] : merged(choices);
@@ -116,13 +116,13 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
   };
 }
 
-/** One step; books what it spent. `choice`: the client's choice that the upstream's only choice is. */
+/** One step; books what it spent. */
 async function* ask(
   run: Run,
   request: ChatRequest,
-  choice: number | null,
+  options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
 ): AsyncGenerator<Chunk, StepOutcome, undefined> {
-  const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, choice });
+  const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, ...options });
   run.spent.steps += 1;
   run.onStep(outcome.usage, outcome.id);
   run.usage = addUsage(run.usage, outcome.usage);
@@ -165,7 +165,7 @@ async function* conclude(
     if (!formatMissing) hidden.push(withoutNulls(choice.message), ...results);
     closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil.aborted;
     request = nextRequest(run, hidden, closing);
-    const outcome = yield* ask(run, request, choice.index);
+    const outcome = yield* ask(run, request, { choice: choice.index, ignoreCalls: closing });
     top = outcome.top;
     choice = outcome.choices[0] ?? {
       ...choice,
@@ -181,7 +181,7 @@ async function* conclude(
     yield* finish(run, choice, 'length', top, hidden);
     return;
   }
-  yield* finish(run, choice, finishReason(choice, closing), top, hidden);
+  yield* finish(run, choice, finishReason(choice), top, hidden);
 }
 
 /** The pieces that waited for the end, and the finish chunk. What the answer hides is kept before it goes out. */
@@ -224,10 +224,9 @@ function wasCut({ finishReason, message }: StepChoice): boolean {
 }
 
 /** M5: what the client reads; unknown words become `stop`. */
-function finishReason(choice: StepChoice, closing: boolean): string {
-  const { finishReason: said, calls } = choice;
+function finishReason({ finishReason: said, calls }: StepChoice): string {
   if (said === 'length' || said === 'content_filter') return said;
-  return !closing && calls.some(({ owner }) => owner === 'client') ? 'tool_calls' : 'stop';
+  return calls.some(({ owner }) => owner === 'client') ? 'tool_calls' : 'stop';
 }
 
 /** The request of the next step: messages are only appended, everything else stays (M9, M10, M12, M14, M16). */

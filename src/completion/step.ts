@@ -11,6 +11,8 @@ export interface StepOptions {
   readonly assembler: AssemblerOptions;
   /** Text is shown at the end of the step only, and only if the run ends with it (`response_format`, M4). */
   readonly holdText: boolean;
+  /** Calls count as not made, whosever they are: the step was told to make none (M12). */
+  readonly ignoreCalls: boolean;
   /** The choice of the client's answer that the upstream's only choice is; `null`: they are the same. */
   readonly choice: number | null;
   /** Last visible character of each choice's text in earlier steps, for the blank line between two texts (M4). */
@@ -149,7 +151,7 @@ function createChoice(index: number, options: StepOptions) {
         ...(tool_calls ?? []),
         ...(isJsonObject(function_call) && !isEmptyCall(function_call) ? [{ function: function_call }] : []),
       ];
-      const calls = assembler.add(fragments.filter(isJsonObject));
+      const calls = options.ignoreCalls ? [] : assembler.add(fragments.filter(isJsonObject));
       // A6: some servers send late deltas; the finish chunk is ours and last.
       if (typeof finish_reason === 'string') finishReason = finish_reason;
       const shown = isJsonObject(logprobs) ? { logprobs } : {};

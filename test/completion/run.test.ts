@@ -248,6 +248,22 @@ test('M12: a model that never stops calling gets a closing step and the client a
   assert.match(String(completion.choices[0]?.message.content), /limit/);
 });
 
+test("M12: calls of a closing step are ignored, the client's as well", async () => {
+  const { completion, chunks, parked } = await play({
+    functions: { f: 'r' },
+    clientTools: new Set(['mine']),
+    budget: { steps: 2, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
+    steps: [
+      answer({ tool_calls: [call('a', 'f')] }, 'tool_calls'),
+      answer({ content: 'Enough.', tool_calls: [call('b', 'mine'), call('c', 'f')] }, 'tool_calls'),
+    ],
+  });
+  assert.equal(completion.choices[0]?.finish_reason, 'stop');
+  assert.equal(completion.choices[0].message.content, 'Enough.');
+  assert.ok(!chunks.some(({ choices }) => choices.some(({ delta }) => delta.tool_calls)));
+  assert.equal(parked.length, 0);
+});
+
 test('M12: the third identical call gets the earlier result and a note', async () => {
   const same = () => answer({ tool_calls: [call('c', 'f', { a: 1 })] }, 'tool_calls');
   const { requests, calls } = await play({
