@@ -8,7 +8,7 @@ const rooms: Record<string, { rooms?: string[]; packages?: string[] }> = {
   telemetry: { packages: ['pino'] },
   config: { packages: ['@cfworker/json-schema', 'json-schema-to-ts'] },
   egress: { rooms: ['telemetry'], packages: ['undici', 'ipaddr.js', 'node:net'] },
-  store: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
+  store: { rooms: ['openai', 'telemetry'], packages: ['lru-cache', 'kysely', 'pg', 'node:sqlite'] },
   access: { rooms: ['openai', 'telemetry'], packages: ['lru-cache'] },
   completion: { rooms: ['openai'] },
   upstream: { rooms: ['openai', 'egress', 'config', 'telemetry'], packages: ['lru-cache'] },
@@ -33,6 +33,8 @@ const owned = [
   'lru-cache',
   'openai',
   '@scalar/*',
+  'kysely',
+  'pg',
 ];
 const network = [
   'node:http',

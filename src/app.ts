@@ -24,8 +24,8 @@ import { defaultCapabilities } from './openai/capabilities.ts';
 import { createPluginCall } from './plugin/call.ts';
 import { keepCurrent } from './plugin/keep-current.ts';
 import { createRegistry, type Registry } from './plugin/registry.ts';
-import { createParkedParts, type ParkedParts } from './store/parked-parts.ts';
-import { createPluginVersions } from './store/plugin-versions.ts';
+import type { ParkedParts } from './store/parked-parts.ts';
+import { openStore } from './store/store.ts';
 import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
@@ -55,8 +55,8 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   const userAgent = `plugin-gateway/${version()}`;
   const audit = createAudit({ log });
   const egress = createEgress({ allow: config.egress.allow, own: () => listening, instance });
-  const parked = createParkedParts({ url: config.store.url, log });
-  const versions = createPluginVersions({ url: config.store.url, log });
+  const store = await openStore({ ...config.store, log });
+  const { parked, versions } = store;
   const { settings } = config.plugins;
   const since = Date.now();
   const registry = await createRegistry({
@@ -113,8 +113,8 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     stopping.abort();
     current.close();
     await stopServer(open, grace, () => cutting.abort(gatewayError('overloaded', ['stopping'])));
-    await Promise.all([egress.close(), parked.close(), registry.close()]);
-    versions.close();
+    await Promise.all([egress.close(), registry.close()]);
+    await store.close();
   }
   let closed: Promise<void> | undefined;
 

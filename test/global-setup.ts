@@ -1,16 +1,21 @@
-// Before all tests: starts a server that judges requests by OpenAI's own description, as the upstreams' examiner.
+// Before all tests: a server that judges requests by OpenAI's own description, and a PostgreSQL server.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
+import { startCluster, type Cluster } from './postgres-cluster.ts';
 import { sharedFolder } from './shared-data.ts';
 
 let examiner: ChildProcess | undefined;
+let cluster: Cluster | null = null;
+
+export async function globalSetup(): Promise<void> {
+  await Promise.all([startExaminer(), startPostgres()]);
+}
 
 /** Tells every test file where the examiner listens: `PLUGIN_GATEWAY_EXAMINER`, unset without `../shared`. */
-export async function globalSetup(): Promise<void> {
+async function startExaminer(): Promise<void> {
   const shared = sharedFolder();
   if (!shared) return;
   const port = await freePort();
@@ -24,20 +29,22 @@ export async function globalSetup(): Promise<void> {
   process.env['PLUGIN_GATEWAY_EXAMINER'] = `http://127.0.0.1:${port}`;
 }
 
+/**
+ * Tells every test file where PostgreSQL is: `PLUGIN_GATEWAY_POSTGRES`, unset where it is not installed. Throws there
+ * when `PLUGIN_GATEWAY_REQUIRE_POSTGRES` is set: nothing may be skipped then.
+ */
+async function startPostgres(): Promise<void> {
+  cluster = await startCluster();
+  if (cluster) process.env['PLUGIN_GATEWAY_POSTGRES'] = cluster.url;
+  else if (process.env['PLUGIN_GATEWAY_REQUIRE_POSTGRES']) throw new Error('PostgreSQL is not installed');
+}
+
 export async function globalTeardown(): Promise<void> {
+  await cluster?.stop();
   if (examiner?.exitCode !== null) return;
   const gone = once(examiner, 'exit');
   examiner.kill();
   await gone;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listening(port: number, server: ChildProcess): Promise<void> {

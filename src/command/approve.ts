@@ -1,7 +1,8 @@
 // `plugin-gateway approve`: adopts a changed version of a plugin, through the store that a running gateway shares.
 import { existsSync } from 'node:fs';
 import { readReasons } from '../plugin/version.ts';
-import { createPluginVersions, type PluginVersion } from '../store/plugin-versions.ts';
+import type { PluginVersion, PluginVersions } from '../store/plugin-versions.ts';
+import { openStore } from '../store/store.ts';
 import { readArguments, UsageError } from './arguments.ts';
 import { readConfig } from './config-file.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,7 +14,7 @@ Lists the changed versions of remote plugins that wait for approval, and why. Wi
 the one of that plugin; with HASH (its beginning will do), only if it is still that version.
 
 A running gateway adopts it within two seconds, another one at its next start. Both must use the same
-store, a sqlite one: what a gateway with "memory:" knows cannot be seen from here.
+store, a sqlite or postgres one: what a gateway with "memory:" knows cannot be seen from here.
 
   --config FILE  the configuration; default as for "serve"
 `;
@@ -24,13 +25,28 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     options: { config: { type: 'string' } },
     positionals: ['[PLUGIN]', '[HASH]'],
   });
-  const [plugin, hash = ''] = positionals;
-  const { url } = (await readConfig(values.config, terminal)).config.store;
-  if (url === 'memory:')
+  const { store } = (await readConfig(values.config, terminal)).config;
+  if (store.url === 'memory:')
     throw new UsageError(
-      'store.url is "memory:", which ends with its gateway. Approval needs a sqlite store.',
+      'store.url is "memory:", which ends with its gateway. Approval needs a sqlite or postgres store.',
     );
-  const waiting = readWaiting(url);
+  // Looking should make no store.
+  const isThere = !store.url.startsWith('sqlite:') || existsSync(store.url.slice('sqlite:'.length));
+  if (!isThere) return answer([], positionals, terminal, async () => false);
+  const { versions, close } = await openStore(store);
+  try {
+    return await answer(await versions.waiting(), positionals, terminal, versions.approve);
+  } finally {
+    await close();
+  }
+}
+
+async function answer(
+  waiting: readonly PluginVersion[],
+  [plugin, hash = '']: readonly string[],
+  terminal: Terminal,
+  approve: PluginVersions['approve'],
+): Promise<number> {
   if (plugin === undefined) return listWaiting(waiting, terminal);
   const found = waiting.filter(({ name, source }) => name === plugin || source === plugin);
   const [version, another] = found;
@@ -42,7 +58,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     const sources = found.map(({ source }) => source).join(', ');
     throw new UsageError(`Several plugins are called ${plugin}. Name one by its source: ${sources}.`);
   }
-  if (!version.hash.startsWith(hash.toLowerCase()) || !approve(url, version)) {
+  if (!version.hash.startsWith(hash.toLowerCase()) || !(await approve(version.source, version.hash))) {
     terminal.trouble(
       `Another version of ${plugin} waits by now: ${version.hash}. Look at its reasons first.`,
     );
@@ -51,26 +67,6 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   draw(version, terminal);
   terminal.line(`Approved. A running gateway adopts it within two seconds.`);
   return 0;
-}
-
-function readWaiting(url: string): PluginVersion[] {
-  // Looking should make no store.
-  if (!existsSync(url.replace(/^sqlite:/, ''))) return [];
-  const versions = createPluginVersions({ url });
-  try {
-    return versions.waiting();
-  } finally {
-    versions.close();
-  }
-}
-
-function approve(url: string, { source, hash }: PluginVersion): boolean {
-  const versions = createPluginVersions({ url });
-  try {
-    return versions.approve(source, hash);
-  } finally {
-    versions.close();
-  }
 }
 
 function listWaiting(waiting: readonly PluginVersion[], terminal: Terminal): number {

@@ -36,6 +36,7 @@ const fixes: Readonly<Record<string, string | null>> = {
   'user-id-header': null,
   'load-failed': 'Report this, with the manifest and the document.',
   stale: 'Mend the source; the next reload takes it.',
+  'approval-unknown': 'Bring the database of store.url back.',
   'change-waiting': null,
   // the document
   'document-path': 'Write a URL, or the plain name of a file in the folder "openapi".',

@@ -113,6 +113,10 @@ function checkTogether(config: Config): ConfigProblem[] {
     ...repeated(consumers, (consumer) => consumer.name, '/access/consumers', 'name'),
     ...repeated(consumers, (consumer) => consumer.key, '/access/consumers', 'key'),
   ];
+  if (config.store.url.startsWith('postgres') && config.store.key === undefined) {
+    const message = 'lacks "key": replicas seal what they share with the same secret, 32 characters or more';
+    problems.push({ pointer: '/store', message });
+  }
   if (consumers.length === 0) return problems;
   const keyless = config.upstreams
     .map((upstream, at) => ({ upstream, at }))

@@ -281,12 +281,19 @@ export const configSchema = {
       properties: {
         url: {
           type: 'string',
-          pattern: '^(memory:|sqlite:.+)$',
+          pattern: '^(memory:|sqlite:.+|postgres(ql)?://.+)$',
           examples: ['sqlite:data/gateway.db'],
           description:
-            'Where what must outlive the process is kept: "memory:" (nothing outlives it) or "sqlite:FILE", ' +
-            'relative to the working directory.',
+            'Where what must outlive the process is kept: "memory:" (nothing outlives it), "sqlite:FILE", relative to ' +
+            'the working directory, or "postgres://..." for replicas.',
           default: 'sqlite:data/gateway.db',
+        },
+        key: {
+          type: 'string',
+          minLength: 32,
+          description:
+            'The secret that seals what is kept, the same one in every replica; needed with postgres. Absent: a key ' +
+            'file beside the SQLite file.',
         },
       },
       default: {},

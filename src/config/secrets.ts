@@ -13,5 +13,28 @@ export function configSecrets(config: Config): string[] {
       .map(([, value]) => String(value)),
   );
   const keys = config.upstreams.flatMap((upstream) => upstream.key ?? []);
-  return [...keys, ...credentials, ...headers, ...config.access.consumers.map((consumer) => consumer.key)];
+  return [
+    ...keys,
+    ...credentials,
+    ...headers,
+    ...config.access.consumers.map((consumer) => consumer.key),
+    ...storeSecrets(config.store),
+  ];
+}
+
+/** The password of a database stands in its URL: before the host, or in the query. */
+function storeSecrets({ url, key }: Config['store']): string[] {
+  const keys = key === undefined ? [] : [key];
+  if (!URL.canParse(url)) return keys;
+  const { password, searchParams } = new URL(url);
+  const passwords = [password, decoded(password), searchParams.get('password') ?? ''];
+  return [...keys, ...new Set(passwords.filter((text) => text !== ''))];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

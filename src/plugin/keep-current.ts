@@ -63,10 +63,11 @@ export function keepCurrent(options: KeepCurrentOptions): { readonly close: () =
       if (registry.failing()) await registry.reload('failed');
     },
   );
+  const isApproved = createApprovals(options);
   const approving = repeat(
     () => times.approvals,
     async () => {
-      if (isApproved(options)) await registry.reload('none');
+      if (await isApproved()) await registry.reload('none');
     },
   );
 
@@ -78,17 +79,28 @@ export function keepCurrent(options: KeepCurrentOptions): { readonly close: () =
   };
 }
 
-/** Whether something that waits in the snapshot has been approved meanwhile, by another process. */
-function isApproved({ registry, versions, log }: KeepCurrentOptions): boolean {
-  const waiting = registry.current().plugins.filter((plugin) => plugin.waiting !== null);
-  if (waiting.length === 0) return false;
-  try {
-    const hashes = versions.approvedHashes();
-    return waiting.some((plugin) => hashes.get(plugin.source) !== plugin.waiting?.approved);
-  } catch (error) {
-    log.warn('approvals cannot be read', { error });
-    return false;
-  }
+/**
+ * Tells whether something that waits in the snapshot has been approved meanwhile, by another process, or whether the
+ * store says again what is.
+ */
+function createApprovals({ registry, versions, log }: KeepCurrentOptions): () => Promise<boolean> {
+  let readable = true;
+  return async () => {
+    const waiting = registry.current().plugins.filter((plugin) => plugin.waiting !== null);
+    if (waiting.length === 0 && !registry.undecided()) return false;
+    try {
+      const hashes = await versions.approvedHashes();
+      readable = true;
+      return (
+        registry.undecided() ||
+        waiting.some((plugin) => hashes.get(plugin.source) !== plugin.waiting?.approved)
+      );
+    } catch (error) {
+      if (readable) log.warn('approvals cannot be read', { error });
+      readable = false;
+      return false;
+    }
+  };
 }
 
 /** Replicas that start together should not ask together. */

@@ -10,7 +10,14 @@ import { uniqueNames } from './plugin-name.ts';
 import { listSources, type PluginSource } from './plugin-source.ts';
 import { settleVersion, type SettledPlugin } from './settle-version.ts';
 import type { ReadSource } from './source.ts';
-import { readRecord, readVersion, recordVersion, type Version, type Versions } from './version.ts';
+import {
+  readRecord,
+  readVersion,
+  recordVersion,
+  type Version,
+  type VersionRecord,
+  type Versions,
+} from './version.ts';
 
 export interface LoaderOptions {
   readonly plugins: Config['plugins'];
@@ -30,6 +37,8 @@ export interface Loader {
   load(refresh: Refresh): Promise<Loaded[]>;
   /** Whether something could not be fetched at the last load. */
   readonly failing: () => boolean;
+  /** Whether the store did not say at the last load what was approved. */
+  readonly undecided: () => boolean;
 }
 
 /** A source while it is loaded. */
@@ -39,10 +48,15 @@ interface Fresh {
   readonly reader: SourceReader;
   /** What was fetched for it so far. */
   readonly version: () => Version | null;
-  /** The version that was approved before; `null` when there is none. */
-  readonly approved: { readonly version: Version; readonly name: string } | null;
+  /** The version that was approved before; `null` when there is none, `unknown` when the store does not say. */
+  readonly approved: Approved | null | 'unknown';
   /** What it was when it was last good. */
   readonly good: Loaded | undefined;
+}
+
+interface Approved {
+  readonly version: Version;
+  readonly name: string;
 }
 
 type SettingsOf = (name: string) => PluginSettings | undefined;
@@ -65,23 +79,25 @@ export function createLoader(options: LoaderOptions): Loader {
     allowed: (name) => [...allow, ...egressOf(name)],
   });
   let good: ReadonlyMap<string, Loaded> | null = null;
+  let undecided = false;
 
   const start = async (source: PluginSource, read: ReadSource): Promise<Fresh> => {
     const recorded = recordVersion(read);
     const reader = readerOf(recorded.read);
     const candidate = await source.read(reader);
-    const approved = findApproved(source.source, versions, log);
+    const approved = await findApproved(source.source, versions, log);
     return { source, candidate, reader, version: recorded.version, approved, good: good?.get(source.source) };
   };
   const finish = async (one: Fresh, name: string): Promise<SettledPlugin> => {
-    const { source, candidate, approved } = one;
+    const { source, candidate } = one;
+    const approved = one.approved === 'unknown' ? null : one.approved;
     const loading = { settings: settings(name), folder: plugins.folder };
     const fresh = await loadPlugin(name, candidate, { ...loading, reader: one.reader });
     const plugin = {
       source: source.source,
       fresh,
       version: one.version(),
-      approved: approved?.version ?? null,
+      approved: one.approved === 'unknown' ? one.approved : (approved?.version ?? null),
       good: one.good,
       // What calls itself something else now is judged by the settings that it had.
       changes: settings(approved?.name ?? name)?.changes ?? 'safe',
@@ -97,11 +113,14 @@ export function createLoader(options: LoaderOptions): Loader {
 
   return {
     failing: texts.failing,
+    undecided: () => undecided,
     async load(refresh) {
       const sources = await listSources(plugins);
-      if (good === null && versions) for (const { source } of sources) recall(source, versions, texts);
+      if (good === null && versions)
+        await mapParallel(sources, ({ source }) => recall(source, versions, texts));
       const read = texts.startReload(refresh);
       const fresh = await mapParallel(sources, (source) => start(source, read));
+      undecided = fresh.some(({ approved }) => approved === 'unknown');
       const wanted = fresh.map((one) => ({ name: nameOf(one, settings), source: one.source.source }));
       const names = uniqueNames(wanted);
       const settled = await mapParallel(fresh, async (one, at) => {
@@ -122,16 +141,18 @@ export function createLoader(options: LoaderOptions): Loader {
  * The name that a plugin has a claim to. What cannot be read keeps its name (D16), and what calls itself something else
  * than when it was approved does as well until that is approved: settings and grants go by the name.
  */
-function nameOf({ candidate, good, approved }: Fresh, settings: SettingsOf): string {
+function nameOf({ candidate, good, ...fresh }: Fresh, settings: SettingsOf): string {
+  const approved = fresh.approved === 'unknown' ? null : fresh.approved;
   const known = approved?.name ?? good?.candidate.name;
   if (known === undefined || known === candidate.name) return candidate.name;
   if (candidate.manifest === null) return known;
   const ask = candidate.location.kind === 'url' && settings(known)?.changes !== 'automatic';
-  return ask && approved ? known : candidate.name;
+  return ask && fresh.approved !== null ? known : candidate.name;
 }
 
-function findApproved(source: string, versions: Versions | null, log: Log): Fresh['approved'] {
-  const record = versions?.find(source, 'approved') ?? null;
+async function findApproved(source: string, versions: Versions | null, log: Log): Promise<Fresh['approved']> {
+  const record = versions ? await found(versions.find(source, 'approved')) : null;
+  if (record === 'unknown') return record;
   const version = readRecord(record);
   if (record && version) return { version, name: record.name };
   if (record) log.error('the kept version of a plugin is not what its hash says; it is ignored', { source });
@@ -139,13 +160,23 @@ function findApproved(source: string, versions: Versions | null, log: Log): Fres
 }
 
 /** At the start: what is kept of a plugin need not be fetched again while it is still the same (D15). */
-function recall(source: string, versions: Versions, texts: KeptTexts): void {
+async function recall(source: string, versions: Versions, texts: KeptTexts): Promise<void> {
   for (const state of ['approved', 'waiting'] as const) {
-    const record = versions.find(source, state);
+    const record = await found(versions.find(source, state));
+    if (record === 'unknown') continue;
     for (const [url, text] of readRecord(record)?.texts ?? []) {
       // A manifest is read for nobody yet, a document for its plugin.
       for (const plugin of [null, record?.name ?? null]) texts.put(plugin, url, text);
     }
+  }
+}
+
+/** A store that does not answer has its own words in the log. */
+async function found(asked: ReturnType<Versions['find']>): Promise<VersionRecord | null | 'unknown'> {
+  try {
+    return await asked;
+  } catch {
+    return 'unknown';
   }
 }
 

@@ -21,6 +21,8 @@ export interface Registry {
   reload(refresh?: Refresh): Promise<Snapshot>;
   /** Whether something could not be fetched at the last reload. */
   failing(): boolean;
+  /** Whether the store did not say at the last reload what was approved. */
+  undecided(): boolean;
   /** Ends what reads documents, and with it a reload that is under way. The snapshot stays. */
   close(): Promise<void>;
 }
@@ -88,6 +90,7 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
       return next.done;
     },
     failing: loader.failing,
+    undecided: loader.undecided,
     async close() {
       await Promise.all([converter.close(), running]);
     },

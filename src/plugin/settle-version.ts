@@ -13,7 +13,8 @@ export interface ReadPlugin {
   readonly fresh: Loaded;
   /** What was fetched for `fresh`; `null` when nothing was: it is the operator's own. */
   readonly version: Version | null;
-  readonly approved: Version | null;
+  /** `unknown`: the store does not say. */
+  readonly approved: Version | null | 'unknown';
   /** What it was when it was last good. */
   readonly good: Loaded | undefined;
   readonly changes: PluginSettings['changes'];
@@ -46,22 +47,23 @@ export async function settleVersion(
   const { source, fresh, version, approved, good, changes } = plugin;
   if (isGood(fresh) && (versions === null || version === null)) return asIs(fresh);
   if (versions === null) return lastGood(good, fresh);
+  if (approved === 'unknown') return changes === 'automatic' ? asIs(fresh) : lastGood(good, undecided(fresh));
   if (isGood(fresh) && version?.hash === approved?.hash) {
-    versions.dismiss(source);
+    await versions.dismiss(source);
     return asIs(fresh);
   }
   const before = approved && (await plugin.loadVersion(approved));
   if (!isGood(fresh) || version === null) {
     if (!approved || !before || !isGood(before)) return lastGood(good, fresh);
-    return { served: withWaiting(stale(before, fresh.diagnostics), approved, versions), good: before };
+    return { served: await withWaiting(stale(before, fresh.diagnostics), approved, versions), good: before };
   }
   const reasons = before ? reasonsToWait(before, fresh, changes) : [];
   const { name } = fresh.candidate;
   if (approved && before && reasons.length > 0) {
-    versions.keep('waiting', writeRecord(source, name, version, reasons));
-    return { served: withWaiting(before, approved, versions), good: before };
+    await versions.keep('waiting', writeRecord(source, name, version, reasons));
+    return { served: await withWaiting(before, approved, versions), good: before };
   }
-  versions.keep('approved', writeRecord(source, name, version));
+  await versions.keep('approved', writeRecord(source, name, version));
   log.info('a version of a plugin is adopted', { source, hash: version.hash, before: approved?.hash });
   return asIs(fresh);
 }
@@ -77,6 +79,15 @@ function asIs(loaded: Loaded): SettledPlugin {
 /** The last good version; what is broken when there is none. */
 function lastGood(good: Loaded | undefined, fresh: Loaded): SettledPlugin {
   return good ? { served: stale(good, fresh.diagnostics), good } : { served: fresh, good: null };
+}
+
+/** D10: what came may be what was never approved. It is not used until the store says. */
+function undecided(fresh: Loaded): Loaded {
+  const report = createReport(fresh.candidate.source);
+  const message =
+    'The store does not answer, so nobody can say which version was approved. It is loaded again as soon as it does.';
+  report.error('approval-unknown', '', message);
+  return { ...fresh, operations: [], diagnostics: [...report.diagnostics, ...fresh.diagnostics] };
 }
 
 function reasonsToWait(before: Loaded, fresh: Loaded, changes: PluginSettings['changes']): ChangeReason[] {
@@ -99,8 +110,8 @@ function stale(served: Loaded, diagnostics: readonly Diagnostic[]): Loaded {
 }
 
 /** What serves, saying what waits, if something does (D10). */
-function withWaiting(served: Loaded, approved: Version, versions: Versions): Loaded {
-  const record = versions.find(served.candidate.source, 'waiting');
+async function withWaiting(served: Loaded, approved: Version, versions: Versions): Promise<Loaded> {
+  const record = await versions.find(served.candidate.source, 'waiting');
   if (record === null) return served;
   const reasons = readReasons(record);
   const since = new Date(record.since).toISOString();

@@ -26,13 +26,13 @@ export interface VersionRecord {
 
 /** Where versions are kept: per plugin the approved one, and at most one that waits for approval. */
 export interface Versions {
-  find(source: string, state: 'approved' | 'waiting'): VersionRecord | null;
+  find(source: string, state: 'approved' | 'waiting'): Promise<VersionRecord | null>;
   /** Keeps a version in place of the one of its state; an approved one ends the waiting. */
-  keep(state: 'approved' | 'waiting', version: Omit<VersionRecord, 'since'>): void;
+  keep(state: 'approved' | 'waiting', version: Omit<VersionRecord, 'since'>): Promise<void>;
   /** Forgets the version that waits. */
-  dismiss(source: string): void;
+  dismiss(source: string): Promise<void>;
   /** Hash of each approved version, by source. */
-  approvedHashes(): ReadonlyMap<string, string>;
+  approvedHashes(): Promise<ReadonlyMap<string, string>>;
 }
 
 /** A `ReadSource` that notes what is fetched through it. */

@@ -1,8 +1,6 @@
 // Versions of remote plugins: the approved one of each, and the changed one that waits for approval (D10).
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { silentLog, type Log } from '../telemetry/log.ts';
+import { StoreDownError } from './availability.ts';
 
 /** `approved`: serves. `waiting`: serves once it is approved. */
 export type VersionState = 'approved' | 'waiting';
@@ -21,128 +19,87 @@ export interface PluginVersion {
 
 /** The kept versions. Reading throws what the database throws; a write that fails is logged. */
 export interface PluginVersions {
-  find(source: string, state: VersionState): PluginVersion | null;
+  find(source: string, state: VersionState): Promise<PluginVersion | null>;
   /** Keeps a version in place of the one of its state; an approved one ends the waiting. */
-  keep(state: VersionState, version: Omit<PluginVersion, 'since'>): void;
+  keep(state: VersionState, version: Omit<PluginVersion, 'since'>): Promise<void>;
   /** Forgets the version that waits. */
-  dismiss(source: string): void;
+  dismiss(source: string): Promise<void>;
   /** Hash of each approved version, by source. */
-  approvedHashes(): ReadonlyMap<string, string>;
+  approvedHashes(): Promise<ReadonlyMap<string, string>>;
   /** All versions that wait, by name. */
-  waiting(): PluginVersion[];
+  waiting(): Promise<PluginVersion[]>;
   /** Makes the version with this hash the approved one, if it still waits; whether it did. Throws when it cannot. */
-  approve(source: string, hash: string): boolean;
-  close(): void;
+  approve(source: string, hash: string): Promise<boolean>;
+}
+
+/** Where the rows are. Every function may throw. */
+export interface VersionRows {
+  find(source: string, state: VersionState): Promise<PluginVersion | null>;
+  all(state: VersionState): Promise<PluginVersion[]>;
+  /** Puts one version in place of the one of its state; `since` stays as long as the hash does. */
+  put(state: VersionState, version: PluginVersion): Promise<void>;
+  remove(source: string, state: VersionState): Promise<void>;
+  /** As `PluginVersions.approve`. */
+  promote(source: string, hash: string, since: number): Promise<boolean>;
 }
 
 export interface PluginVersionsOptions {
-  /** `memory:`, or `sqlite:FILE` (relative to the working directory). */
-  readonly url: string;
+  readonly rows: VersionRows;
   readonly log?: Log;
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
 
-const schema = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  CREATE TABLE IF NOT EXISTS plugin_version (
-    source TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('approved', 'waiting')),
-    name TEXT NOT NULL, hash TEXT NOT NULL, texts TEXT NOT NULL, reasons TEXT NOT NULL, since INTEGER NOT NULL,
-    PRIMARY KEY (source, state));
-`;
-
-/** Opens the versions. Throws when the database cannot be used, naming its file (F-G11). */
 export function createPluginVersions(options: PluginVersionsOptions): PluginVersions {
-  const { log = silentLog, now = Date.now } = options;
-  const database = open(options.url);
-  const select = database.prepare('SELECT * FROM plugin_version WHERE source = ? AND state = ?');
-  const selectHashes = database.prepare("SELECT source, hash FROM plugin_version WHERE state = 'approved'");
-  const selectWaiting = database.prepare(
-    "SELECT * FROM plugin_version WHERE state = 'waiting' ORDER BY name",
-  );
-  // The time stays as long as the version is the same.
-  const upsert = database.prepare(
-    `INSERT INTO plugin_version (source, state, name, hash, texts, reasons, since) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET since = iif(hash = excluded.hash, since, excluded.since), name = excluded.name,
-         hash = excluded.hash, texts = excluded.texts, reasons = excluded.reasons`,
-  );
-  const remove = database.prepare('DELETE FROM plugin_version WHERE source = ? AND state = ?');
-  const promote = database.prepare(
-    "UPDATE plugin_version SET state = 'approved', since = ? WHERE source = ? AND state = 'waiting' AND hash = ?",
-  );
-  const exists = database.prepare(
-    "SELECT 1 FROM plugin_version WHERE source = ? AND state = 'waiting' AND hash = ?",
-  );
+  const { rows, log = silentLog, now = Date.now } = options;
 
-  const inTransaction = <T>(work: () => T): T => {
-    database.exec('BEGIN IMMEDIATE');
+  async function attempt(work: () => Promise<void>): Promise<void> {
     try {
-      const result = work();
-      database.exec('COMMIT');
-      return result;
+      await work();
     } catch (error) {
-      database.exec('ROLLBACK');
-      throw error;
-    }
-  };
-  const attempt = (work: () => void): void => {
-    try {
-      inTransaction(work);
-    } catch (error) {
+      if (error instanceof StoreDownError) return;
       log.error('a version of a plugin cannot be kept: it will not outlive the process', { error });
     }
-  };
-
-  return {
-    find: (source, state) => readRow(select.get(source, state)),
-    keep(state, { source, name, hash, texts, reasons }) {
-      attempt(() => {
-        upsert.run(source, state, name, hash, texts, reasons, now());
-        if (state === 'approved') remove.run(source, 'waiting');
-      });
-    },
-    dismiss(source) {
-      if (select.get(source, 'waiting')) attempt(() => void remove.run(source, 'waiting'));
-    },
-    approvedHashes: () =>
-      new Map(selectHashes.all().map(({ source, hash }) => [String(source), String(hash)])),
-    waiting: () => selectWaiting.all().flatMap((row) => readRow(row) ?? []),
-    approve: (source, hash) =>
-      inTransaction(() => {
-        if (!exists.get(source, hash)) return false;
-        remove.run(source, 'approved');
-        promote.run(now(), source, hash);
-        return true;
-      }),
-    close: () => database.close(),
-  };
-}
-
-function open(url: string): DatabaseSync {
-  const file = url === 'memory:' ? ':memory:' : url.replace(/^sqlite:/, '');
-  try {
-    if (url !== 'memory:') mkdirSync(dirname(file), { recursive: true });
-    const database = new DatabaseSync(file, { timeout: 2_000 });
-    database.exec(schema);
-    return database;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`The store ${file} cannot be used: ${reason}. Mend it, or set store.url to "memory:".`, {
-      cause,
-    });
   }
+
+  return {
+    find: rows.find,
+    keep: (state, version) => attempt(() => rows.put(state, { ...version, since: now() })),
+    dismiss: (source) =>
+      attempt(async () => {
+        if (await rows.find(source, 'waiting')) await rows.remove(source, 'waiting');
+      }),
+    approvedHashes: async () =>
+      new Map((await rows.all('approved')).map(({ source, hash }) => [source, hash])),
+    waiting: () => rows.all('waiting'),
+    approve: (source, hash) => rows.promote(source, hash, now()),
+  };
 }
 
-function readRow(row: Record<string, unknown> | undefined): PluginVersion | null {
-  if (!row) return null;
-  const text = (column: string) => String(row[column]);
+/** Rows that end with the process. */
+export function versionsInMemory(): VersionRows {
+  const states = { approved: new Map<string, PluginVersion>(), waiting: new Map<string, PluginVersion>() };
   return {
-    source: text('source'),
-    name: text('name'),
-    hash: text('hash'),
-    texts: text('texts'),
-    reasons: text('reasons'),
-    since: Number(row['since']),
+    find: async (source, state) => states[state].get(source) ?? null,
+    all: async (state) => [...states[state].values()].toSorted(byName),
+    async put(state, version) {
+      const known = states[state].get(version.source);
+      const since = known?.hash === version.hash ? known.since : version.since;
+      states[state].set(version.source, { ...version, since });
+      if (state === 'approved') states.waiting.delete(version.source);
+    },
+    async remove(source, state) {
+      states[state].delete(source);
+    },
+    async promote(source, hash, since) {
+      const version = states.waiting.get(source);
+      if (version?.hash !== hash) return false;
+      states.approved.set(source, { ...version, since });
+      return states.waiting.delete(source);
+    },
   };
+}
+
+function byName(a: PluginVersion, b: PluginVersion): number {
+  return a.name < b.name ? -1 : 1;
 }

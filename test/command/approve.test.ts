@@ -92,5 +92,5 @@ test('D10: a change waits, GET /plugins says why, approve adopts it in the runni
 test('with a store in memory there is nothing to approve through', async (t) => {
   const { code, err } = await call('todo', '--config', await writeConfig(t, 'x.example', 'memory:'));
   assert.equal(code, 64);
-  assert.match(err, /store\.url is "memory:".*needs a sqlite store/);
+  assert.match(err, /store\.url is "memory:".*needs a sqlite or postgres store/);
 });

@@ -193,6 +193,14 @@ describe('faults', () => {
     assert.ok(problems.every((problem) => !problem.includes(canary)));
   });
 
+  test('a database that replicas share needs the secret that they share', async () => {
+    const [problem, ...more] = await problemsOf('store: {url: "postgres://db.internal/gateway"}');
+    assert.equal(more.length, 0);
+    assert.match(problem ?? '', /^gateway\.yaml:1: store: lacks "key"/);
+    const short = await problemsOf('store: {url: "postgres://db.internal/gateway", key: short}');
+    assert.match(short[0] ?? '', /store\.key: must have at least 32 characters/);
+  });
+
   test('text that is no YAML is one fault with the reader message', async () => {
     const [problem, ...more] = await problemsOf('a: [');
     assert.equal(more.length, 0);

@@ -38,3 +38,19 @@ test('upstream keys, credentials, secret headers and consumer keys are secrets (
     'upstream-key',
   ]);
 });
+
+test('the password in the URL of the store, as written and as meant, and its key are secrets (S1)', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-secrets-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'gateway.yaml');
+  const key = 'k'.repeat(32);
+  for (const [url, passwords] of [
+    ['postgres://gateway:pa%24%24word@db.internal:5432/gateway', ['pa$$word', 'pa%24%24word']],
+    ['postgresql://db.internal/gateway?user=gateway&password=in-the-query', ['in-the-query']],
+    ['postgres://gateway@db.internal/gateway', []],
+  ] as const) {
+    await writeFile(file, JSON.stringify({ store: { url, key } }));
+    const config = await loadConfig({ file, environment: {}, readStrict, lineOf: () => null });
+    assert.deepEqual(configSecrets(config).toSorted(), [key, ...passwords].toSorted());
+  }
+});

@@ -150,6 +150,8 @@ const environment = {
   OPENAI_API_KEY: 'sk-x',
   MAIN_KEY: 'sk-main',
   SPARE_KEY: 'sk-spare',
+  STORE_PASSWORD: 'password',
+  STORE_KEY: 'k'.repeat(64),
 };
 
 async function readConfiguration(text: string, context: TestContext): Promise<Config> {

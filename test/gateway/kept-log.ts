@@ -6,6 +6,8 @@ export interface KeptLog {
   readonly log: Log;
   /** Resolves with the fields of the first `count` records of this message, as soon as there are as many. */
   logged(message: string, count?: number): Promise<LogFields[]>;
+  /** The fields of the records of this message so far. */
+  records(message: string): LogFields[];
 }
 
 export function createKeptLog(): KeptLog {
@@ -16,15 +18,18 @@ export function createKeptLog(): KeptLog {
     for (const look of waiting) look();
   };
   const log: Log = { debug: write, info: write, warn: write, error: write, child: () => log };
+  const of = (message: string): LogFields[] =>
+    records.filter((record) => record.message === message).map(({ fields }) => fields);
   return {
     log,
+    records: of,
     logged: (message, count = 1) =>
       new Promise((resolve) => {
         const look = (): void => {
-          const found = records.filter((record) => record.message === message);
+          const found = of(message);
           if (found.length < count) return;
           waiting.delete(look);
-          resolve(found.slice(0, count).map(({ fields }) => fields));
+          resolve(found.slice(0, count));
         };
         waiting.add(look);
         look();

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import type { Plugin, Registry } from '../../src/plugin/registry.ts';
-import { createPluginVersions, type PluginVersions } from '../../src/store/plugin-versions.ts';
+import type { PluginVersions } from '../../src/store/plugin-versions.ts';
+import { openStore } from '../../src/store/store.ts';
 import { create, document, manifest, open, serve, write } from './installed.ts';
 
 /** Files on a web server: their contents may change, and each is asked for by its validator. */
@@ -26,9 +27,9 @@ async function serveFiles(t: TestContext) {
   return { host, files, answers };
 }
 
-function openVersions(t: TestContext, url = 'memory:'): PluginVersions {
-  const versions = createPluginVersions({ url });
-  t.after(() => versions.close());
+async function openVersions(t: TestContext, url = 'memory:'): Promise<PluginVersions> {
+  const { versions, close } = await openStore({ url });
+  t.after(close);
   return versions;
 }
 
@@ -51,7 +52,7 @@ async function install(t: TestContext, settings: Record<string, unknown> = {}) {
   files.set('/ai-plugin.json', manifest('todo', { api: { url: 'openapi.json' } }));
   files.set('/openapi.json', api(host));
   const setup = { install: [`http://${host}/ai-plugin.json`], allow: [host], settings };
-  const versions = openVersions(t);
+  const versions = await openVersions(t);
   const { registry, folder } = await open(t, { ...setup, versions });
   return { host, files, answers, registry, folder, setup, versions };
 }
@@ -175,11 +176,11 @@ describe('changes: safe', () => {
     const { host, files, registry, versions } = await install(t);
     files.set('/openapi.json', document('list', `http://${host}`));
     await registry.reload();
-    assert.equal(versions.waiting().length, 1);
+    assert.equal((await versions.waiting()).length, 1);
     files.set('/openapi.json', api(host));
     await registry.reload();
     assert.equal(plugin(registry).waiting, null);
-    assert.deepEqual(versions.waiting(), []);
+    assert.deepEqual(await versions.waiting(), []);
     assert.deepEqual(codes(registry), []);
   });
 
@@ -188,8 +189,8 @@ describe('changes: safe', () => {
     const snapshot = registry.current();
     files.set('/openapi.json', document('list', `http://${host}`));
     await registry.reload();
-    const [waiting] = versions.waiting();
-    assert.ok(versions.approve(waiting?.source ?? '', waiting?.hash ?? ''));
+    const [waiting] = await versions.waiting();
+    assert.ok(await versions.approve(waiting?.source ?? '', waiting?.hash ?? ''));
     await registry.reload('none');
     assert.deepEqual(names(registry), ['todo__list', 'todo__listPost']);
     assert.deepEqual([...snapshot.functions.keys()], ['todo__list']);
@@ -208,7 +209,7 @@ describe('changes: safe', () => {
   test('F-P43: a document that shrinks is adopted', async (t) => {
     const { host, files, setup } = await install(t);
     files.set('/openapi.json', document('list', `http://${host}`));
-    const { registry } = await open(t, { ...setup, versions: openVersions(t) });
+    const { registry } = await open(t, { ...setup, versions: await openVersions(t) });
     assert.equal(names(registry).length, 2);
     files.set('/openapi.json', api(host));
     await registry.reload();
@@ -233,8 +234,8 @@ describe('changes: safe', () => {
     files.set('/ai-plugin.json', manifest('bank', { api: { url: 'openapi.json' } }));
     await registry.reload();
     assert.deepEqual(names(registry), ['bank__pay', 'bank__payPost', 'todo__list']);
-    const [waiting] = versions.waiting();
-    versions.approve(waiting?.source ?? '', waiting?.hash ?? '');
+    const [waiting] = await versions.waiting();
+    await versions.approve(waiting?.source ?? '', waiting?.hash ?? '');
     await registry.reload('none');
     assert.deepEqual(
       registry.current().plugins.map(({ name }) => name.replace(/[0-9a-f]{4}$/, '*')),
@@ -266,7 +267,7 @@ describe('what the operator does is approved', () => {
     files.set('/a.json', api(host));
     files.set('/b.json', document('list', `http://${host}`));
     const remote = (file: string) => manifest('todo', { api: { url: `http://${host}/${file}` } });
-    const versions = openVersions(t);
+    const versions = await openVersions(t);
     const { registry, folder } = await open(t, {
       files: { 'todo.json': remote('a.json') },
       allow: [host],
@@ -287,7 +288,7 @@ describe('what the operator does is approved', () => {
     const { registry, folder } = await open(t, {
       files: { 'todo.json': manifest('todo', { api: place }) },
       allow: [host],
-      versions: openVersions(t),
+      versions: await openVersions(t),
     });
     const auth = { type: 'user_http', authorization_type: 'basic' };
     await write(folder, 'todo.json', manifest('todo', { api: place, auth }));
@@ -306,7 +307,7 @@ describe('after a restart', () => {
     files.set('/openapi.json', api(host));
     const setup = { install: [`http://${host}/ai-plugin.json`], allow: [host] };
     const start = async () => {
-      const versions = openVersions(t, `sqlite:${join(folder, 'g.db')}`);
+      const versions = await openVersions(t, `sqlite:${join(folder, 'g.db')}`);
       return { versions, registry: await create(t, join(folder, 'none'), { ...setup, versions }) };
     };
     return { host, files, answers, start };
@@ -358,9 +359,9 @@ describe('after a restart', () => {
     const { host, files, start } = await restart(t);
     const { versions } = await start();
     const source = `http://${host}/ai-plugin.json`;
-    const approved = versions.find(source, 'approved');
+    const approved = await versions.find(source, 'approved');
     assert.ok(approved);
-    versions.keep('approved', {
+    await versions.keep('approved', {
       ...approved,
       texts: approved.texts.replace(/"base64":"..../, '"base64":"AAAA'),
     });
@@ -394,5 +395,64 @@ describe('reloading in parts', () => {
     assert.deepEqual(answers, ['304 /openapi.json']);
     assert.deepEqual(codes(registry), []);
     assert.equal(registry.failing(), false);
+  });
+});
+
+describe('while the store does not answer', () => {
+  /** Versions that fail for as long as `away` says so. */
+  async function unreliable(t: TestContext) {
+    const versions = await openVersions(t);
+    const state = { away: true };
+    const find: PluginVersions['find'] = async (...asked) => {
+      if (state.away) throw new Error('away');
+      return versions.find(...asked);
+    };
+    return { state, versions: { ...versions, find } };
+  }
+
+  for (const [changes, offered] of [
+    ['safe', 0],
+    ['approve', 0],
+    ['automatic', 1],
+  ] as const) {
+    test(`D10: ${changes}: what may never have been approved is ${offered ? '' : 'not '}offered`, async (t) => {
+      const { host, files } = await serveFiles(t);
+      files.set('/openapi.json', api(host));
+      const { state, versions } = await unreliable(t);
+      const { registry } = await open(t, {
+        files: { 'mine.json': manifest('mine'), 'openapi/mine.json': document('own') },
+        install: [`http://${host}/openapi.json`],
+        allow: [host],
+        settings: { API_of_list: { changes } },
+        versions,
+      });
+      const remote = () => registry.current().plugins.find(({ name }) => name === 'API_of_list');
+      const codes = remote()?.diagnostics.map(({ code }) => code) ?? [];
+      assert.equal(remote()?.state === 'error', offered === 0);
+      assert.equal(codes.includes('approval-unknown'), offered === 0);
+      assert.ok(
+        registry.current().functions.has('mine__own'),
+        'the operator has approved what is in the folder',
+      );
+      assert.equal(registry.undecided(), true);
+      state.away = false;
+      await registry.reload('none');
+      assert.equal(registry.undecided(), false);
+      assert.ok(registry.current().functions.has('API_of_list__list'));
+    });
+  }
+
+  test('D16: what was good stays', async (t) => {
+    const { host, files } = await serveFiles(t);
+    files.set('/openapi.json', api(host));
+    const { state, versions } = await unreliable(t);
+    state.away = false;
+    const setup = { install: [`http://${host}/openapi.json`], allow: [host], versions };
+    const { registry } = await open(t, setup);
+    state.away = true;
+    files.set('/openapi.json', document('other', `http://${host}`));
+    await registry.reload();
+    assert.deepEqual(names(registry), ['API_of_list__list']);
+    assert.equal(plugin(registry).diagnostics.at(-1)?.code, 'stale');
   });
 });

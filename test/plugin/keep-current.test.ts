@@ -8,20 +8,27 @@ import { fillDefaults } from '../../src/config/defaults.ts';
 import { configSchema, type Config } from '../../src/config/schema.ts';
 import { keepCurrent, type KeepCurrentTimes } from '../../src/plugin/keep-current.ts';
 import type { Snapshot } from '../../src/plugin/registry.ts';
-import { createPluginVersions } from '../../src/store/plugin-versions.ts';
+import { createPluginVersions, versionsInMemory } from '../../src/store/plugin-versions.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { document, manifest, open, serve, write, type Setup } from './installed.ts';
 
 const todo = { 'todo.json': manifest('todo'), 'openapi/todo.json': document('list') };
 
 async function keep(t: TestContext, setup: Setup, times: KeepCurrentTimes = {}) {
-  const versions = createPluginVersions({ url: 'memory:' });
-  t.after(() => versions.close());
-  const { registry, folder } = await open(t, { ...setup, versions });
+  const versions = createPluginVersions({ rows: versionsInMemory() });
+  const seen = setup.versions ?? versions;
+  const { registry, folder } = await open(t, { ...setup, versions: seen });
   const { plugins } = fillDefaults(configSchema, {
     plugins: { folder, install: setup.install ?? [] },
   }) as Config;
-  const current = keepCurrent({ registry, plugins, versions, log: silentLog, since: Date.now(), times });
+  const current = keepCurrent({
+    registry,
+    plugins,
+    versions: seen,
+    log: silentLog,
+    since: Date.now(),
+    times,
+  });
   t.after(() => current.close());
   const until = async (is: (snapshot: Snapshot) => boolean): Promise<void> => {
     const end = performance.now() + 5_000;
@@ -119,10 +126,36 @@ test('R5: an approval is seen while something waits', async (t) => {
   const { registry, versions, until } = await keep(t, { install, allow: [host] }, { approvals: 10 });
   id = 'other';
   await registry.reload();
-  const [waiting] = versions.waiting();
+  const [waiting] = await versions.waiting();
   assert.equal(waiting?.name, 'API_of_other');
-  assert.equal(versions.approve(waiting?.source ?? '', waiting?.hash ?? ''), true);
+  assert.equal(await versions.approve(waiting?.source ?? '', waiting?.hash ?? ''), true);
   await until(({ functions }) => functions.has('API_of_other__other'));
+});
+
+test('D10: what could not be known without the store is loaded as soon as it answers', async (t) => {
+  const host = await serve(t, (_request, response) =>
+    response.end(JSON.stringify(document('list', `http://${host}`))),
+  );
+  const versions = createPluginVersions({ rows: versionsInMemory() });
+  let away = true;
+  const ask =
+    <Asked extends unknown[], T>(work: (...asked: Asked) => Promise<T>) =>
+    async (...asked: Asked) => {
+      if (away) throw new Error('away');
+      return work(...asked);
+    };
+  const { until } = await keep(
+    t,
+    {
+      install: [`http://${host}/openapi.json`],
+      allow: [host],
+      versions: { ...versions, find: ask(versions.find), approvedHashes: ask(versions.approvedHashes) },
+    },
+    { approvals: 10 },
+  );
+  await until(({ plugins }) => plugins[0]?.state === 'error');
+  away = false;
+  await until(({ functions }) => functions.has('API_of_list__list'));
 });
 
 test('after closing nothing is asked for and nothing is watched', async (t) => {

@@ -1,80 +1,85 @@
 // The kept versions of remote plugins: one approved and one waiting each, seen by every process.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { createPluginVersions } from '../../src/store/plugin-versions.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
+import { writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { openStore } from '../../src/store/store.ts';
+import { kinds, openKept, sqliteFile } from './kinds.ts';
 
 const version = { source: 'https://x.example', name: 'x', hash: 'a', texts: '[]', reasons: '[]' };
 
-function open(t: TestContext, url = 'memory:', now = () => 1) {
-  const versions = createPluginVersions({ url, now });
-  t.after(() => versions.close());
-  return versions;
+for (const { kind, needs, create } of kinds) {
+  describe(kind, needs, () => {
+    const open = async (t: TestContext, now = () => 1) =>
+      (await openKept(t, { ...(await create(t)), now })).versions;
+
+    test('an approved version and one that waits stand side by side', async (t) => {
+      const versions = await open(t);
+      assert.equal(await versions.find(version.source, 'approved'), null);
+      await versions.keep('approved', version);
+      await versions.keep('waiting', { ...version, hash: 'b' });
+      assert.deepEqual({ ...(await versions.find(version.source, 'approved')) }, { ...version, since: 1 });
+      assert.deepEqual(
+        (await versions.waiting()).map((row) => ({ ...row })),
+        [{ ...version, hash: 'b', since: 1 }],
+      );
+      assert.deepEqual([...(await versions.approvedHashes())], [[version.source, 'a']]);
+    });
+
+    test('a version that is kept again keeps its time, another one does not', async (t) => {
+      let time = 1;
+      const versions = await open(t, () => time);
+      await versions.keep('waiting', version);
+      time = 2;
+      await versions.keep('waiting', { ...version, name: 'y' });
+      assert.equal((await versions.waiting())[0]?.since, 1);
+      assert.equal((await versions.waiting())[0]?.name, 'y');
+      await versions.keep('waiting', { ...version, hash: 'b' });
+      assert.equal((await versions.waiting())[0]?.since, 2);
+    });
+
+    test('only the version that is named is approved, and once', async (t) => {
+      const versions = await open(t);
+      await versions.keep('approved', version);
+      await versions.keep('waiting', { ...version, hash: 'b' });
+      assert.equal(await versions.approve(version.source, 'c'), false);
+      assert.equal(await versions.approve(version.source, 'b'), true);
+      assert.equal((await versions.find(version.source, 'approved'))?.hash, 'b');
+      assert.equal(await versions.approve(version.source, 'b'), false);
+      assert.equal((await versions.find(version.source, 'approved'))?.hash, 'b');
+    });
+
+    test('adopting or dismissing ends the waiting', async (t) => {
+      const versions = await open(t);
+      await versions.keep('waiting', version);
+      await versions.dismiss(version.source);
+      assert.deepEqual(await versions.waiting(), []);
+      await versions.keep('waiting', version);
+      await versions.keep('approved', { ...version, hash: 'c' });
+      assert.deepEqual(await versions.waiting(), []);
+    });
+
+    test('a name may be any text that a manifest has', async (t) => {
+      const versions = await open(t);
+      await versions.keep('waiting', { ...version, name: 'a\u0000b' });
+      assert.equal((await versions.waiting()).length, 1);
+    });
+
+    if (kind === 'memory') return;
+    test('R5: what one process approves, another one sees', async (t) => {
+      const options = await create(t);
+      const [gateway, command] = [await openKept(t, options), await openKept(t, options)];
+      await gateway.versions.keep('waiting', version);
+      assert.equal(await command.versions.approve(version.source, 'a'), true);
+      assert.deepEqual([...(await gateway.versions.approvedHashes())], [[version.source, 'a']]);
+    });
+  });
 }
 
-test('an approved version and one that waits stand side by side', (t) => {
-  const versions = open(t);
-  assert.equal(versions.find(version.source, 'approved'), null);
-  versions.keep('approved', version);
-  versions.keep('waiting', { ...version, hash: 'b' });
-  assert.deepEqual(versions.find(version.source, 'approved'), { ...version, since: 1 });
-  assert.deepEqual(versions.waiting(), [{ ...version, hash: 'b', since: 1 }]);
-  assert.deepEqual([...versions.approvedHashes()], [[version.source, 'a']]);
-});
-
-test('a version that is kept again keeps its time, another one does not', (t) => {
-  let time = 1;
-  const versions = open(t, 'memory:', () => time);
-  versions.keep('waiting', version);
-  time = 2;
-  versions.keep('waiting', { ...version, name: 'y' });
-  assert.equal(versions.waiting()[0]?.since, 1);
-  assert.equal(versions.waiting()[0]?.name, 'y');
-  versions.keep('waiting', { ...version, hash: 'b' });
-  assert.equal(versions.waiting()[0]?.since, 2);
-});
-
-test('only the version that is named is approved, and once', (t) => {
-  const versions = open(t);
-  versions.keep('approved', version);
-  versions.keep('waiting', { ...version, hash: 'b' });
-  assert.equal(versions.approve(version.source, 'c'), false);
-  assert.equal(versions.approve(version.source, 'b'), true);
-  assert.equal(versions.find(version.source, 'approved')?.hash, 'b');
-  assert.equal(versions.approve(version.source, 'b'), false);
-  assert.equal(versions.find(version.source, 'approved')?.hash, 'b');
-});
-
-test('adopting or dismissing ends the waiting', (t) => {
-  const versions = open(t);
-  versions.keep('waiting', version);
-  versions.dismiss(version.source);
-  assert.deepEqual(versions.waiting(), []);
-  versions.keep('waiting', version);
-  versions.keep('approved', { ...version, hash: 'c' });
-  assert.deepEqual(versions.waiting(), []);
-});
-
-test('R5: what one process approves, another one sees', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'gateway-versions-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const url = `sqlite:${join(folder, 'deep/g.db')}`;
-  const [gateway, command] = [open(t, url), open(t, url)];
-  gateway.keep('waiting', version);
-  assert.equal(command.approve(version.source, 'a'), true);
-  assert.deepEqual([...gateway.approvedHashes()], [[version.source, 'a']]);
-});
-
 test('F-G11: a file that is no database stops the start, naming it', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'gateway-versions-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const file = join(folder, 'g.db');
+  const file = await sqliteFile(t);
+  mkdirSync(dirname(file));
   await writeFile(file, 'this is no database, and long enough to be read as one'.repeat(100));
-  assert.throws(
-    () => createPluginVersions({ url: `sqlite:${file}`, log: silentLog }),
-    new RegExp(`The store ${file}`),
-  );
+  await assert.rejects(openStore({ url: `sqlite:${file}` }), new RegExp(`The store ${file}`));
 });
