@@ -1,6 +1,6 @@
 // The plugin store: what loads, what becomes a function, what arrives at an API, what is kept, what it costs.
 import type { PluginFunction } from '../../src/plugin/function.ts';
-import { trimDefinition } from '../../src/plugin/function.ts';
+import { trimDefinition } from '../../src/plugin/function-budget.ts';
 import { settleCredential } from '../../src/plugin/settled.ts';
 import { countTokens } from '../../src/plugin/token-count.ts';
 import { noCredential } from '../../src/plugin/credential.ts';

@@ -81,6 +81,7 @@ const fixes: Readonly<Record<string, string | null>> = {
   'function-trimmed': 'Shorten texts and leave out properties that a model need not send.',
   'function-large': 'Split the operation, or leave out properties that a model need not send.',
   'function-rejected': 'Correct what the message names; no model takes the function as it is.',
+  'not-strict': null,
 };
 
 /** What to do about a finding of this code; `null` where its message says it. */

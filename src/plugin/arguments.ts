@@ -4,6 +4,7 @@ import { findProblems, plainValue, type Problem } from './argument-check.ts';
 import { parseArguments } from './argument-text.ts';
 import { checkedSchema, emptyRecord, type CheckedSchema } from './checked-schema.ts';
 import { coerce } from './coercion.ts';
+import { withoutNulls } from './strict-arguments.ts';
 import type { PluginFunction } from './function.ts';
 import { errorResult } from './result.ts';
 
@@ -16,8 +17,8 @@ type ReadArguments =
     }
   | { readonly problem: string };
 
-/** Reads the arguments of a tool call. */
-export type ArgumentReader = (fn: PluginFunction, text: string) => ReadArguments;
+/** Reads the arguments of a tool call; in those of a `strict` one, `null` stands for what is left out (S8). */
+export type ArgumentReader = (fn: PluginFunction, text: string, strict?: boolean) => ReadArguments;
 
 const maxProblems = 10;
 const maxMessage = 2000;
@@ -34,16 +35,18 @@ export function createArgumentReader(): ArgumentReader {
     return schema;
   }
 
-  return function readArguments(fn, text) {
+  return function readArguments(fn, text, strict = false) {
     const read = parseArguments(text);
     if ('problem' in read) return { problem: invalidArguments(read.problem) };
+    const schema = schemaOf(fn);
+    const said = strict ? withoutNulls(read.value, schema) : read.value;
     const given = emptyRecord<Json | undefined>();
     const dropped: string[] = [];
-    for (const [name, value] of Object.entries(read.value)) {
+    for (const [name, value] of Object.entries(said)) {
       if (fn.arguments.has(name)) given[name] = value;
       else dropped.push(name);
     }
-    return checkValues(fn, given, dropped, schemaOf(fn));
+    return checkValues(fn, given, dropped, schema);
   };
 }
 

@@ -24,6 +24,8 @@ export type CallPlugin = (
 export interface CallContext {
   readonly consumer: { readonly name: string };
   readonly signal: AbortSignal;
+  /** The function was sent as strict: a `null` in its arguments stands for what is left out (S8). */
+  readonly strict?: boolean;
   /** Hears that a request which may change something is about to leave (`wire.md` T1). */
   readonly onSideEffect?: () => void;
 }
@@ -74,7 +76,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     return mask;
   };
 
-  return async (fn, plugin, argumentsText, { consumer, signal, onSideEffect }) => {
+  return async (fn, plugin, argumentsText, { consumer, signal, strict = false, onSideEffect }) => {
     signal.throwIfAborted();
     const started = performance.now();
     const call: Call = {
@@ -85,7 +87,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
       mask: maskOf(plugin),
       options,
     };
-    const read = attempt(call, () => readArguments(fn, argumentsText));
+    const read = attempt(call, () => readArguments(fn, argumentsText, strict));
     const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
     const built = 'values' in read ? attempt(call, () => build(call, read.values)) : read;
     const finish = (outcome: Outcome, request: PluginRequest | null) =>

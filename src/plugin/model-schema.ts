@@ -5,7 +5,7 @@ import type { Schema } from '../openapi/schema.ts';
 import { entriesOf, isObject, member, setMember, textMember } from '../openapi/value.ts';
 import { cleanText } from './model-text.ts';
 
-/** Keywords that every profile takes as they are. */
+/** Keywords that are shown as they are; a profile may move them into words (`profile.ts`). */
 export const plainKeywords = [
   'default',
   'format',
@@ -22,7 +22,7 @@ export const plainKeywords = [
   'uniqueItems',
   'minProperties',
   'maxProperties',
-];
+] as const;
 
 /** Keywords that the profile has no room for: they become words (S2). */
 const worded = [

@@ -4,11 +4,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Json } from '../../src/openai/chat.ts';
 import { readDocument } from '../../src/openapi/document.ts';
-import { findFault } from '../../src/plugin/common-profile.ts';
+import { findFault } from '../../src/plugin/function-fault.ts';
 import { nameFunctions } from '../../src/plugin/function-name.ts';
 import { makeFunction } from '../../src/plugin/function.ts';
 import { readManifest } from '../../src/plugin/manifest.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
+import { profiles } from '../../src/plugin/profile.ts';
 
 const modern: Json = {
   openapi: '3.1.0',
@@ -156,7 +157,7 @@ for (const [name, base] of Object.entries({ modern, swagger })) {
           const options = { params: new Map<string, Json>([['a', 1]]), hiddenHeaders: new Set<string>() };
           const made = makeFunction(names[index] ?? '', 'p', operation, options).function;
           assert.ok(made);
-          assert.equal(findFault(made.definition.function), null);
+          assert.equal(findFault(made.definition.function, profiles.common), null);
           assert.equal(made.text, JSON.stringify(JSON.parse(made.text)));
         }
       }),

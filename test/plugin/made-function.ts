@@ -106,6 +106,7 @@ export function makeFunction(operation: Partial<Operation>): PluginFunction {
     plugin: 'made',
     operation: whole,
     definition,
+    description: '',
     text: JSON.stringify(definition),
     tokens: 1,
     arguments: new Map(argumentsOf(whole).map((argument) => [argument.name, argument])),

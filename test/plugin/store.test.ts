@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readDocument } from '../../src/openapi/document.ts';
-import { findFault } from '../../src/plugin/common-profile.ts';
+import { findFault } from '../../src/plugin/function-fault.ts';
 import { nameFunctions, type NamedOperation } from '../../src/plugin/function-name.ts';
 import { makeFunction } from '../../src/plugin/function.ts';
 import { readManifest } from '../../src/plugin/manifest.ts';
 import { readOperations } from '../../src/plugin/operation.ts';
+import { profiles } from '../../src/plugin/profile.ts';
 import { needsShared, sharedFolder } from '../shared-data.ts';
 
 interface Label {
@@ -101,7 +102,7 @@ test(
         hiddenHeaders: new Set(),
       });
       assert.ok(made.function, `${plugin} ${operation.id}`);
-      assert.equal(findFault(made.function.definition.function), null);
+      assert.equal(findFault(made.function.definition.function, profiles.common), null);
       assert.equal(made.function.text, JSON.stringify(made.function.definition));
       assert.deepEqual(made.diagnostics, [], `${plugin} ${operation.id}`);
     }
