@@ -21,7 +21,9 @@ import { pluginsRoutes } from './http/plugins.ts';
 import { createRefusedTools } from './http/refused-tools.ts';
 import { createServer } from './http/server.ts';
 import { defaultCapabilities } from './openai/capabilities.ts';
+import { commonForm } from './openai/function-form.ts';
 import { createPluginCall } from './plugin/call.ts';
+import { createFunctionForms } from './plugin/function-form.ts';
 import { keepCurrent } from './plugin/keep-current.ts';
 import { createRegistry, type Registry } from './plugin/registry.ts';
 import type { ParkedParts } from './store/parked-parts.ts';
@@ -92,7 +94,11 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       jsonKeepAlive: config.listen.jsonKeepAlive,
       consumerOf,
       upstreamOf: chooseUpstream(upstreams, log),
-      toolsFor: createGrantedTools({ snapshot: registry.current, call: callPlugin }),
+      toolsFor: createGrantedTools({
+        snapshot: registry.current,
+        formFunction: createFunctionForms(({ code, ...finding }) => log.info(code, finding)),
+        call: callPlugin,
+      }),
       refusedTools: createRefusedTools(),
       parked: typedParts<ParkedPart>(parked, ''),
       steps: config.continuity ? typedParts<KeptSteps>(parked, 'history of ') : null,
@@ -143,7 +149,7 @@ function chooseUpstream(upstreams: Upstreams, log: Log): ExchangeOptions['upstre
   }
   const demo = createDemoModel();
   const capabilities = { of: () => defaultCapabilities, learn: () => undefined };
-  return () => ({ name: demo.name, capabilities, ask: () => demo.ask, forward: null });
+  return () => ({ name: demo.name, capabilities, form: commonForm, ask: () => demo.ask, forward: null });
 }
 
 /** The store keeps JSON and does not know what it is. */

@@ -10,9 +10,10 @@ import {
   type ChatRequest,
 } from '../openai/request.ts';
 
-/** What may be injected. Made once per snapshot and consumer; sorted, so that the bytes are the same in every request. */
+/** What may be injected; sorted, so that the bytes are the same in every request. */
 export interface Injection {
-  readonly functions: readonly { readonly name: string; readonly text: string }[];
+  /** `text` is `null` for a function that the upstream would refuse; it is made when it is first looked at. */
+  readonly functions: readonly { readonly name: string; readonly text: string | null }[];
   /** One block for all plugins (`wire.md` Q9), by {@link describePlugins}. */
   readonly instructions: string;
 }
@@ -44,19 +45,26 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
   if (rulesOut(request, tools.length > 0, injection)) return nothing;
 
   const ours = injection.functions.filter(({ name }) => !clientTools.has(name));
-  const offered = ours.slice(0, Math.max(0, maxTools - tools.length));
+  const offered = new Map<string, string>();
+  let refused = 0;
+  for (const fn of ours) {
+    if (offered.size + tools.length >= maxTools) break;
+    const { name, text } = fn;
+    if (text === null) refused += 1;
+    else offered.set(name, text);
+  }
   const missing = {
     hidden: injection.functions.length - ours.length,
-    leftOut: ours.length - offered.length,
+    leftOut: ours.length - offered.size - refused,
   };
-  if (offered.length === 0) return { ...nothing, missing };
-  const texts = offered.map(({ text }) => text);
+  if (offered.size === 0) return { ...nothing, missing };
+  const texts = [...offered.values()];
   const equipped =
     tools.length > 0 ? appendElements(request, 'tools', texts) : withElements(request, 'tools', texts);
   const asked = readMember(request, 'stream') === true ? withUsageAsked(equipped) : equipped;
   return {
     request: instruct(asked, injection.instructions),
-    names: new Set(offered.map(({ name }) => name)),
+    names: new Set(offered.keys()),
     clientTools,
     missing,
   };

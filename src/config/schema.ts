@@ -156,6 +156,7 @@ export const configSchema = {
               'openai',
               'azure',
               'gemini',
+              'anthropic',
               'groq',
               'mistral',
               'deepseek',
@@ -167,6 +168,18 @@ export const configSchema = {
               'other',
             ],
             description: 'Which API it is, for what such an API can do. Absent: known by the host of url.',
+          },
+          profile: {
+            enum: ['common', 'openai', 'azure', 'gemini', 'anthropic', 'mistral', 'groq', 'vllm', 'ollama'],
+            description:
+              'Which function definitions it takes; what it refuses becomes words. Absent: known by its kind, else ' +
+              'common, which every API takes.',
+          },
+          strict: {
+            type: 'boolean',
+            description:
+              'Whether functions are sent with "strict": true, so that the API holds the model to their schemas. ' +
+              'Only those whose schema allows it. Absent: no.',
           },
           capabilities: {
             type: 'array',
@@ -329,6 +342,8 @@ export interface UpstreamConfig {
   readonly models: readonly string[];
   readonly maxEventBytes?: number;
   readonly kind?: UpstreamKind;
+  readonly profile?: NonNullable<RawUpstream['profile']>;
+  readonly strict?: boolean;
   readonly capabilities?: readonly CapabilityEntry[];
 }
 

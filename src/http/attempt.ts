@@ -125,7 +125,7 @@ function startRun(
   { exchange, streamed, signals, tape, options, headers }: Work,
   recorder: RunRecorder,
 ): Chunks {
-  const { injected, upstream, context, tools, consumer, client, legacy, request, model } = exchange;
+  const { injected, upstream, tools, consumer, client, legacy, request, model } = exchange;
   const lastText = lastMessageText(client);
   const place = readElements(client, 'messages').length;
   const origin = () => ({ upstream: upstream.name, model });
@@ -133,7 +133,12 @@ function startRun(
     Object.assign(headers, shown);
     recorder.onAnswer(id);
   };
-  const live = { ask: upstream.ask({ ...context, onAnswer }), call: tools.call };
+  const context = {
+    ...exchange.context,
+    onAnswer,
+    ...(injected.names.size > 0 && { toolsIn: exchange.toolsIn }),
+  };
+  const live = { ask: upstream.ask(context), call: tools.call };
   const taped = tape.play(live, signals.signal);
   const doors = {
     ask: taped.ask,

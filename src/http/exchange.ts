@@ -9,6 +9,7 @@ import type { Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
+import type { FunctionForm } from '../openai/function-form.ts';
 import { readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Tools } from './granted-tools.ts';
@@ -21,7 +22,12 @@ export interface UpstreamContext {
   readonly authorization: string | null;
   /** Gets the headers to copy into our answer, and the upstream's request id, at each of its answers (`wire.md` F6). */
   readonly onAnswer: (headers: Readonly<Record<string, string>>, requestId: string | null) => void;
+  /** The member `tools` for an upstream that takes over and wants it in another form; absent: they are the client's. */
+  readonly toolsIn?: ToolsIn;
 }
+
+/** The text of a request's `tools`, in the form of another upstream. */
+type ToolsIn = (form: FunctionForm) => string | undefined;
 
 /** An answer that goes through as it is. */
 export interface PlainAnswer {
@@ -38,6 +44,8 @@ export interface ChatUpstream {
     readonly of: (request: ChatRequest) => Capabilities;
     readonly learn: (request: ChatRequest, tools: 'none', milliseconds: number) => void;
   };
+  /** The form in which it takes functions (`openapi.md` S9). */
+  readonly form: FunctionForm;
   readonly ask: (context: UpstreamContext) => Doors['ask'];
   /** The client's bytes, or a request put together here; `null` for an upstream that lives in this process. */
   readonly forward:
@@ -51,7 +59,7 @@ export interface ExchangeOptions {
   readonly consumerOf: (request: FastifyRequest) => Consumer;
   readonly upstreamOf: (model: string, request: ChatRequest, requestId: string) => ChatUpstream | null;
   /** `narrowing`: `x-plugins` and `metadata.plugins`, each narrowing further. */
-  readonly toolsFor: (consumer: Consumer, narrowing: readonly string[]) => Tools;
+  readonly toolsFor: (consumer: Consumer, narrowing: readonly string[], upstream: ChatUpstream) => Tools;
   readonly parked: Shelf<ParkedPart>;
   /** Plugin calls of earlier answers; `null`: they are not kept (`wire.md` M18). */
   readonly steps: Shelf<KeptSteps> | null;
@@ -73,6 +81,8 @@ export interface Exchange {
   readonly client: ChatRequest;
   readonly legacy: boolean;
   readonly injected: Injected;
+  /** What was injected, for another upstream. */
+  readonly toolsIn: ToolsIn;
   readonly tools: Tools;
   readonly context: UpstreamContext;
   readonly model: string;
@@ -96,7 +106,7 @@ export async function prepareExchange(
   if (!upstream) throw gatewayError('model_not_found', [name.slice(0, 100)], { param: 'model' });
 
   const { narrowing, client } = takeNarrowing(request, sent);
-  const tools = options.toolsFor(consumer, narrowing);
+  const tools = options.toolsFor(consumer, narrowing, upstream);
   const legacy = isLegacy(client);
   const modern = legacy ? fromLegacy(client) : client;
   const origin = { upstream: upstream.name, model: name };
@@ -111,7 +121,7 @@ export async function prepareExchange(
   const kept = mayInject ? await findSteps(consumer, client, options) : new Map<number, KeptSteps>();
   const remembered = kept.size === 0 ? restored : reinsert(restoreSteps(modern, kept, origin), parts, origin);
   const offered = mayInject
-    ? inject(remembered, tools.injection)
+    ? inject(remembered, tools.injection(upstream.form))
     : { names: new Set<string>(), clientTools: new Set<string>(), missing: noneMissing };
   const { hidden, leftOut } = offered.missing;
   if (hidden + leftOut > 0) {
@@ -140,6 +150,7 @@ export async function prepareExchange(
     client,
     legacy,
     injected,
+    toolsIn: (form) => inject(remembered, tools.injection(form)).request.members.get('tools'),
     tools,
     context,
     model: name,

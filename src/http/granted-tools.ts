@@ -3,79 +3,108 @@ import type { Consumer } from '../access/consumer.ts';
 import { grant, mayCall } from '../access/policy.ts';
 import { describePlugins, type Injection } from '../completion/inject.ts';
 import type { ToolCall, ToolResult } from '../openai/chat.ts';
+import type { FunctionForm } from '../openai/function-form.ts';
+import type { FormFunction } from '../plugin/function-form.ts';
 import type { PluginFunction } from '../plugin/function.ts';
 import type { Plugin, Snapshot } from '../plugin/registry.ts';
 
 /** What one consumer may use in one request. A run keeps it to its end. */
 export interface Tools {
-  readonly injection: Injection;
+  /** What is injected for an upstream that takes functions in this form. */
+  readonly injection: (form: FunctionForm) => Injection;
   /** Performs a call of an injected function. The policy is asked again (`security.md` I3). */
   readonly call: (toolCall: ToolCall, signal: AbortSignal, onSideEffect: () => void) => Promise<ToolResult>;
 }
 
 export interface GrantedToolsOptions {
   readonly snapshot: () => Snapshot;
+  readonly formFunction: FormFunction;
   /** Performs one call of a function of the snapshot. */
   readonly call: (
     fn: PluginFunction,
     plugin: Plugin,
     argumentsText: string,
-    context: { readonly consumer: Consumer; readonly signal: AbortSignal; readonly onSideEffect: () => void },
+    context: {
+      readonly consumer: Consumer;
+      readonly strict: boolean;
+      readonly signal: AbortSignal;
+      readonly onSideEffect: () => void;
+    },
   ) => Promise<ToolResult>;
 }
 
 type Functions = ReadonlyMap<string, PluginFunction>;
 
+/** Functions, and the words about their plugins. */
+interface Granted {
+  readonly functions: Functions;
+  readonly instructions: string;
+}
+
 /**
- * Makes the way from a consumer and its narrowings to its tools. What a consumer may use without narrowing is made
- * once per snapshot. Tools keep the snapshot that they were made from: a run sees one state of the plugins.
+ * Makes the way from a consumer and its narrowings to its tools for an upstream, which may change until it has
+ * answered. What a consumer may use without narrowing is made once per snapshot. Tools keep the snapshot that they were
+ * made from: a run sees one state of the plugins.
  */
 export function createGrantedTools(
   options: GrantedToolsOptions,
-): (consumer: Consumer, narrowing: readonly string[]) => Tools {
-  const prepared = new WeakMap<Snapshot, Map<string, { functions: Functions; injection: Injection }>>();
+): (consumer: Consumer, narrowing: readonly string[], upstream: { readonly form: FunctionForm }) => Tools {
+  const prepared = new WeakMap<Snapshot, Map<string, Granted>>();
 
-  function whole(snapshot: Snapshot, consumer: Consumer) {
-    const known = prepared.get(snapshot) ?? new Map<string, { functions: Functions; injection: Injection }>();
+  function whole(snapshot: Snapshot, consumer: Consumer): Granted {
+    const known = prepared.get(snapshot) ?? new Map<string, Granted>();
     prepared.set(snapshot, known);
     const ready = known.get(consumer.name);
     if (ready) return ready;
     const { functions } = grant(snapshot, consumer, null);
-    const made = { functions, injection: injectionOf(snapshot, functions) };
+    const made = describe(snapshot, functions);
     known.set(consumer.name, made);
     return made;
   }
 
-  function narrowed(snapshot: Snapshot, consumer: Consumer, narrowing: readonly string[]) {
+  function narrowed(snapshot: Snapshot, consumer: Consumer, narrowing: readonly string[]): Granted {
     let functions: Functions = snapshot.functions;
     for (const names of narrowing) ({ functions } = grant({ functions }, consumer, names));
-    return { functions, injection: injectionOf(snapshot, functions) };
+    return describe(snapshot, functions);
   }
 
-  return (consumer, narrowing) => {
+  /** Forms are made of those functions alone that are looked at: 128 go into a request. */
+  function formed({ functions, instructions }: Granted, form: FunctionForm): Injection {
+    const texts = Array.from(functions.values(), (fn) => ({
+      name: fn.name,
+      get text() {
+        return options.formFunction(fn, form)?.text ?? null;
+      },
+    }));
+    return { functions: texts, instructions };
+  }
+
+  return (consumer, narrowing, upstream) => {
     const snapshot = options.snapshot();
-    const { functions, injection } =
+    const granted =
       narrowing.length === 0 ? whole(snapshot, consumer) : narrowed(snapshot, consumer, narrowing);
+    const { functions } = granted;
     return {
-      injection,
+      injection: (form) => formed(granted, form),
       async call({ function: { name, arguments: text } }, signal, onSideEffect) {
         const fn = functions.get(name);
         const plugin = fn && snapshot.byName.get(fn.plugin);
         // I3: what was granted when the run began may have been taken away since.
         if (!fn || !plugin || !mayCall(consumer, fn) || !options.snapshot().functions.has(name))
           return notAvailable();
-        return options.call(fn, plugin, text, { consumer, signal, onSideEffect });
+        const strict = options.formFunction(fn, upstream.form)?.strict ?? false;
+        return options.call(fn, plugin, text, { consumer, strict, signal, onSideEffect });
       },
     };
   };
 }
 
-function injectionOf(snapshot: Snapshot, functions: Functions): Injection {
+function describe(snapshot: Snapshot, functions: Functions): Granted {
   const names = new Set(Array.from(functions.values(), ({ plugin }) => plugin));
   const described = snapshot.plugins.flatMap(({ name, manifest }) =>
     names.has(name) && manifest ? [{ name, description: manifest.descriptionForModel }] : [],
   );
-  return { functions: [...functions.values()], instructions: describePlugins(described) };
+  return { functions, instructions: describePlugins(described) };
 }
 
 /** The same words for a function that never was and one that is gone (I5, F-G07). */

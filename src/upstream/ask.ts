@@ -3,6 +3,7 @@ import type { EgressAnswer } from '../egress/egress.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import type { Chunk } from '../openai/chat.ts';
+import type { FunctionForm } from '../openai/function-form.ts';
 import { readElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
@@ -21,6 +22,8 @@ export interface AskContext {
   readonly authorization: string | null;
   /** Gets the headers that the client may see, at each successful answer (F6). */
   readonly onAnswer: (headers: Record<string, string>, requestId: string | null) => void;
+  /** The member `tools` in the form of an upstream that takes over (`openapi.md` S9); absent: it is the same for all. */
+  readonly toolsIn?: (form: FunctionForm) => string | undefined;
 }
 
 /** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason. */

@@ -4,6 +4,7 @@ import type { CapabilityEntry, UpstreamConfig, UpstreamKind } from '../config/sc
 import { defaultCapabilities, type Capabilities } from '../openai/capabilities.ts';
 import { readMember, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
+import { kindOf } from './kind.ts';
 import { matchesModel } from './model-pattern.ts';
 
 /** What is known of one upstream. */
@@ -21,20 +22,6 @@ interface Row extends Partial<Capabilities> {
   readonly kind: UpstreamKind;
   readonly models?: readonly string[];
 }
-
-/** Hosts, with the port where one stands, by which an upstream's kind is known. */
-const kinds: readonly (readonly [kind: UpstreamKind, hosts: readonly string[]])[] = [
-  ['openai', ['api.openai.com', '*.api.openai.com']],
-  ['azure', ['*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com']],
-  ['gemini', ['generativelanguage.googleapis.com', '*aiplatform.googleapis.com']],
-  ['groq', ['api.groq.com']],
-  ['mistral', ['api.mistral.ai', 'codestral.mistral.ai']],
-  ['deepseek', ['api.deepseek.com']],
-  ['moonshot', ['api.moonshot.ai', 'api.moonshot.cn']],
-  ['openrouter', ['openrouter.ai']],
-  ['ollama', ['*:11434', 'ollama.com']],
-  ['lmstudio', ['*:1234']],
-];
 
 /** `wire.md` section 7. */
 const table: readonly Row[] = [
@@ -54,8 +41,10 @@ const table: readonly Row[] = [
 const maxLearned = 1_000;
 
 /** Gathers what is known of one configured upstream. */
-export function createCapabilities({ kind, url, capabilities = [] }: UpstreamConfig): KnownCapabilities {
-  const rows = table.filter((row) => row.kind === (kind ?? kindOf(url)));
+export function createCapabilities(config: UpstreamConfig): KnownCapabilities {
+  const { capabilities = [] } = config;
+  const kind = kindOf(config);
+  const rows = table.filter((row) => row.kind === kind);
   const learned = new LRUCache<string, 'responses' | 'none'>({ max: maxLearned });
   return {
     of(request) {
@@ -78,14 +67,10 @@ export function createCapabilities({ kind, url, capabilities = [] }: UpstreamCon
   };
 }
 
-function modelOf(request: ChatRequest): string {
+/** The model that a request names; `""` for none. */
+export function modelOf(request: ChatRequest): string {
   const model = readMember(request, 'model');
   return typeof model === 'string' ? model : '';
-}
-
-function kindOf(url: string): UpstreamKind | undefined {
-  const { host } = new URL(url);
-  return kinds.find(([, hosts]) => hosts.some((pattern) => matchesModel(pattern, host)))?.[0];
 }
 
 /** Of the entries that match a model, the first that speaks of a capability decides it. */

@@ -1,15 +1,18 @@
 // The upstreams that serve a model, in their order: the next one takes over while nothing has been answered.
 import { isGatewayError, UpstreamError, type ErrorCode } from '../errors.ts';
-import { requestText, type ChatRequest } from '../openai/request.ts';
+import type { FunctionForm } from '../openai/function-form.ts';
+import { requestText, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Ask, AskContext } from './ask.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { fitCallIds } from './fit-request.ts';
 import type { ForwardedAnswer, Upstream } from './upstream.ts';
 
-/** The way of one client request to an upstream. Name and capabilities are those of the upstream in use. */
+/** The way of one client request to an upstream. Name, capabilities and form are those of the upstream in use. */
 export interface Route {
   readonly name: string;
   readonly capabilities: KnownCapabilities;
+  /** The form in which it takes functions (`openapi.md` S9). */
+  readonly form: FunctionForm;
   /** The door to the model for one run. Its first step may change the upstream, as long as no chunk has come. */
   readonly ask: (context: AskContext) => Ask;
   /** Passes a chat request through: bytes as they came, or a request that was put together here. */
@@ -65,13 +68,15 @@ export function createRoute(
   function ask(context: AskContext): Ask {
     let door = current.ask(context);
     let settled = false;
+    let tools: string | undefined;
     return async function* (request, signal) {
       const withTools = request.members.has('tools');
       const mayServe = ({ capabilities }: Upstream) =>
         !withTools || capabilities.of(request).tools !== 'none';
       for (;;) {
         try {
-          for await (const chunk of door(request, signal)) {
+          const fitting = tools === undefined ? request : withMembers(request, { tools });
+          for await (const chunk of door(fitting, signal)) {
             if (!settled) current.health.answered();
             settled = true;
             yield chunk;
@@ -83,6 +88,7 @@ export function createRoute(
           if (!isDown(error)) current.health.answered();
           else if (goOn(error, mayServe)) {
             door = current.ask(context);
+            tools = context.toolsIn?.(current.formOf(request));
             continue;
           }
           throw error;
@@ -97,6 +103,9 @@ export function createRoute(
     },
     get capabilities() {
       return current.capabilities;
+    },
+    get form() {
+      return current.formOf(request);
     },
     ask,
     async forward(body, context, signal) {

@@ -2,13 +2,16 @@
 import { Readable } from 'node:stream';
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { EgressLimits, Send } from '../egress/egress.ts';
+import type { FunctionForm } from '../openai/function-form.ts';
+import type { ChatRequest } from '../openai/request.ts';
 import { createScrubber } from '../telemetry/secrets.ts';
 import { createAsk, type Ask, type AskContext, type Connection } from './ask.ts';
-import { createCapabilities, type KnownCapabilities } from './capabilities.ts';
+import { createCapabilities, modelOf, type KnownCapabilities } from './capabilities.ts';
 import { maxJsonBytes } from './chunks.ts';
 import { knownStatus, readStart, refusedAnswer, translateFailure, type Speaker } from './failure.ts';
 import { forwardHeaders, passedHeaders } from './headers.ts';
 import { createHealth, type Health } from './health.ts';
+import { formOf } from './kind.ts';
 import { matchesModel } from './model-pattern.ts';
 import { overDeadSocket } from './retry.ts';
 
@@ -35,6 +38,8 @@ export interface Upstream {
   /** What it can do with a request (`wire.md` C1). */
   readonly capabilities: KnownCapabilities;
   readonly health: Health;
+  /** The form in which it gets functions for the request's model (`openapi.md` S9). */
+  readonly formOf: (request: ChatRequest) => FunctionForm;
   /** The door to the model for one run. Each call of the function is a step. */
   readonly ask: (context: AskContext) => Ask;
   /**
@@ -161,6 +166,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     hasKey: key !== undefined,
     capabilities: connection.capabilities,
     health: createHealth(),
+    formOf: (request) => formOf(config, modelOf(request)),
     ask: (context) => createAsk(connection, context),
     forward,
   };
