@@ -1,26 +1,54 @@
-// What the upstream and the plugin's API of the benchmark answer: prepared bytes, so that they cost next to nothing.
+// The texts that the upstream and the plugins' API answer with; `upstream.lua` chooses among them.
 
-const text = 'The quick brown fox jumps over the lazy dog. '.repeat(8);
-const head = { id: 'chatcmpl-bench', created: 1_700_000_000, model: 'bench', system_fingerprint: 'fp' };
+const text = 'The quick brown fox jumps over the lazy dog, and the dog does not mind at all. '.repeat(8);
+const head = { id: 'chatcmpl-SERIAL', created: 1_700_000_000, model: 'bench', system_fingerprint: 'fp' };
 const usage = { prompt_tokens: 100, completion_tokens: 80, total_tokens: 180 };
-const call = {
-  id: 'call_bench',
-  type: 'function',
-  function: { name: 'bench__operation01', arguments: '{"word":"fox","limit":3}' },
-};
 
-interface Prepared {
-  readonly contentType: string;
-  readonly body: Buffer;
+/** How many parallel calls an answer can have. */
+const parallelCalls = [1, 3, 8] as const;
+
+/** Every file, by name. `SERIAL` stands for a number that no other answer has. */
+export function answerFiles(): Record<string, string> {
+  const files: Record<string, string> = {
+    'final.json': completion({ content: text }, 'stop'),
+    ...streams('final', spoken(text.split(/(?<= )/)), 'stop'),
+    // With the first and the last, 200 events.
+    ...streams('events', spoken(Array.from({ length: 198 }, (_, at) => `word${at} `)), 'stop'),
+    'paced.event': event(chunk({ content: 'NUMBER at NOW ' }, null)),
+    'paced-end.events': `${event(chunk({}, 'stop'))}data: [DONE]\n\n`,
+    'api.json': JSON.stringify({
+      word: 'fox',
+      meanings: Array.from({ length: 10 }, (_, at) => ({ at, meaning: text.slice(0, 60) })),
+    }),
+  };
+  for (const count of parallelCalls) {
+    const calls = Array.from({ length: count }, (_, at) => callOf(at));
+    files[`calls-${count}.json`] = completion({ content: null, tool_calls: calls }, 'tool_calls');
+    Object.assign(files, streams(`calls-${count}`, calls.flatMap(callDeltas), 'tool_calls'));
+  }
+  return files;
 }
 
-function json(value: unknown): Prepared {
-  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(value)) };
+function callOf(at: number) {
+  const name = `bench__operation${String(at + 1).padStart(2, '0')}`;
+  const input = JSON.stringify({ word: 'fox', limit: at + 1 });
+  return { id: `call_SERIAL_${at}`, type: 'function', function: { name, arguments: input } };
 }
 
-function completion(message: object, finish: string): Prepared {
+/** A call as it comes in a stream: first the name, then the arguments in pieces. */
+function callDeltas(call: ReturnType<typeof callOf>, index: number): object[] {
+  const { name, arguments: input } = call.function;
+  const pieces = input.match(/.{1,8}/g) ?? [];
+  const delta = (part: object) => ({ tool_calls: [{ index, ...part }] });
+  return [
+    delta({ ...call, function: { name, arguments: '' } }),
+    ...pieces.map((piece) => delta({ function: { arguments: piece } })),
+  ];
+}
+
+function completion(message: object, finish: string): string {
   const choice = { index: 0, message: { role: 'assistant', refusal: null, ...message }, logprobs: null };
-  return json({
+  return JSON.stringify({
     ...head,
     object: 'chat.completion',
     choices: [{ ...choice, finish_reason: finish }],
@@ -28,51 +56,28 @@ function completion(message: object, finish: string): Prepared {
   });
 }
 
-function stream(deltas: readonly object[], finish: string): Prepared {
-  const chunk = (delta: object, reason: string | null) => ({
-    ...head,
-    object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
-    usage: null,
-  });
-  const events = [
-    chunk({ role: 'assistant', content: '', refusal: null }, null),
-    ...deltas.map((delta) => chunk(delta, null)),
-    chunk({}, finish),
-    { ...head, object: 'chat.completion.chunk', choices: [], usage },
-  ];
-  const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
-  return { contentType: 'text/event-stream; charset=utf-8', body: Buffer.from(`${lines}data: [DONE]\n\n`) };
+function chunk(delta: object, finish: string | null): object {
+  const choices = [{ index: 0, delta, logprobs: null, finish_reason: finish }];
+  return { ...head, object: 'chat.completion.chunk', choices };
 }
 
-const prepared = {
-  models: json({ object: 'list', data: [{ id: 'bench', object: 'model', created: 1, owned_by: 'bench' }] }),
-  embeddings: json({
-    object: 'list',
-    model: 'bench',
-    data: [{ object: 'embedding', index: 0, embedding: Array.from({ length: 1536 }, (_, at) => at / 1536) }],
-    usage: { prompt_tokens: 8, total_tokens: 8 },
-  }),
-  plugin: json({ word: 'fox', meanings: Array.from({ length: 10 }, (_, at) => ({ at, meaning: text })) }),
-  textJson: completion({ content: text }, 'stop'),
-  textStream: stream(
-    text.split(/(?<= )/).map((content) => ({ content })),
-    'stop',
-  ),
-  callJson: completion({ content: null, tool_calls: [call] }, 'tool_calls'),
-  callStream: stream([{ tool_calls: [{ index: 0, ...call }] }], 'tool_calls'),
-};
-
-/** The answer to a request: the model calls the plugin when it is named `loop` and has no result yet. */
-export function says(path: string, body: Buffer): Prepared {
-  if (path === '/v1/models') return prepared.models;
-  if (path === '/v1/embeddings') return prepared.embeddings;
-  if (path !== '/v1/chat/completions') return prepared.plugin;
-  const streamed = body.includes('"stream":true');
-  const calls = body.includes('"model":"loop"') && !body.includes('"role":"tool"');
-  if (calls) return streamed ? prepared.callStream : prepared.callJson;
-  return streamed ? prepared.textStream : prepared.textJson;
+function event(value: object): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
 }
 
-/** The answer in which the model calls the plugin's first operation: what a client without the gateway reads. */
-export const benchCall = call;
+function spoken(words: readonly string[]): object[] {
+  return words.map((content) => ({ content }));
+}
+
+/** A stream as it comes without, and with, the usage that `stream_options` asks for. */
+function streams(name: string, deltas: readonly object[], finish: string): Record<string, string> {
+  const events = [{ role: 'assistant', content: '', refusal: null }, ...deltas]
+    .map((delta) => event(chunk(delta, null)))
+    .concat(event(chunk({}, finish)))
+    .join('');
+  const used = event({ ...head, object: 'chat.completion.chunk', choices: [], usage });
+  return {
+    [`${name}.events`]: `${events}data: [DONE]\n\n`,
+    [`${name}.usage.events`]: `${events}${used}data: [DONE]\n\n`,
+  };
+}

@@ -1,0 +1,118 @@
+// The processes of the benchmark: pinned to cores, measured by the operating system's own accounting, ended by id.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** A running process. */
+export interface Running extends AsyncDisposable {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  /** Empties the file that its output goes to, so that a log at full load does not fill the disk. */
+  readonly forgetOutput: () => void;
+}
+
+export interface StartOptions {
+  /** Also names the file that its output goes to. */
+  readonly name: string;
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** Numbers of the cores that it may use. */
+  readonly cores: readonly number[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Asked until it answers: then the process is ready. */
+  readonly ready?: string;
+  /** Opens Node's channel for messages. */
+  readonly messages?: boolean;
+}
+
+/**
+ * Where things run: what is measured has a core of its own; load and far side share another, or have one each where
+ * there are three.
+ */
+export const cores = {
+  subject: [0],
+  upstream: [1 % availableParallelism()],
+  load: [Math.min(2, availableParallelism() - 1)],
+} as const;
+
+/** Starts a process and waits until it is ready. Throws, with what it has said, when it does not get there. */
+export async function start(options: StartOptions): Promise<Running> {
+  const file = join(tmpdir(), `plugin-gateway-bench-${process.pid}-${options.name}.log`);
+  const output = openSync(file, 'a');
+  const child = spawn('taskset', ['-c', options.cores.join(','), options.command, ...(options.args ?? [])], {
+    stdio: ['ignore', output, output, ...(options.messages ? ['ipc' as const] : [])],
+    env: { ...process.env, ...options.environment },
+  });
+  closeSync(output);
+  // Not even a benchmark that is cut off leaves processes behind.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  await once(child, 'spawn');
+  const ready = options.ready === undefined || (await answers(options.ready, child));
+  if (!ready || child.pid === undefined) {
+    await stop(child);
+    throw new Error(`${options.name} did not get ready: ${readFileSync(file, 'utf8').slice(-2_000)}`);
+  }
+  return {
+    pid: child.pid,
+    child,
+    forgetOutput: () => truncateSync(file),
+    [Symbol.asyncDispose]: () => stop(child),
+  };
+}
+
+/** Ends a process: asked to, then made to. */
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  const kill = setTimeout(() => child.kill('SIGKILL'), 2_000);
+  await exit;
+  clearTimeout(kill);
+}
+
+/** Whether a process answers at an address, with any status, within 60 seconds. */
+async function answers(url: string, child: ChildProcess): Promise<boolean> {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline && child.exitCode === null) {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
+    if (answer) {
+      await answer.arrayBuffer();
+      return true;
+    }
+    await wait(2);
+  }
+  return false;
+}
+
+const ticksPerSecond = 100;
+
+/** Seconds of processor time that a process has used, in its own code and for it in the kernel. */
+export function cpuSeconds({ pid }: Running): number {
+  // The name of the program, in parentheses, may hold blanks.
+  const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const fields = rest.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Megabytes of memory that a process holds now (`VmRSS`) or has held at most (`VmHWM`). */
+export function memory({ pid }: Running, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const line = status.split('\n').find((line) => line.startsWith(which));
+  return (Number(line?.split(/\s+/)[1]) * 1024) / 1_000_000;
+}
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

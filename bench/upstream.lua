@@ -1,0 +1,105 @@
+-- What the upstream and the plugins' API say. The model of a request names the play:
+--   json               the answer at once
+--   events             a stream of 200 events at once
+--   paced:200@5        a stream of 200 events, one each 5 ms, each with the time at which it was written
+--   loop:3x2@50        3 tool calls in each of 2 answers, then the final one; each answer after 50 ms
+-- The API answers at once under /api/, and after 50 ms under /api/@50/.
+local ffi = require 'ffi'
+ffi.cdef 'typedef struct { long s; long ns; } moment; int clock_gettime(int, moment *);'
+
+local moment = ffi.new 'moment'
+local monotonic = 1
+
+-- Microseconds on the clock that all processes of the machine share (Node's process.hrtime).
+local function now()
+  ffi.C.clock_gettime(monotonic, moment)
+  return string.format('%.1f', tonumber(moment.s) * 1e6 + tonumber(moment.ns) / 1e3)
+end
+
+-- The answers, each one file of the folder.
+local function read_all(folder)
+  return setmetatable({}, {
+    __index = function(texts, name)
+      local file = assert(io.open(folder .. name, 'rb'))
+      texts[name] = file:read('*a')
+      file:close()
+      return texts[name]
+    end,
+  })
+end
+
+local function send_json(text)
+  ngx.header.content_type = 'application/json'
+  ngx.print(text)
+end
+
+local function send_events(text)
+  ngx.header.content_type = 'text/event-stream; charset=utf-8'
+  ngx.print(text)
+end
+
+-- How often a text occurs in another.
+local function count(text, part)
+  local found, at = 0, text:find(part, 1, true)
+  while at do
+    found, at = found + 1, text:find(part, at + #part, true)
+  end
+  return found
+end
+
+local function wait(milliseconds)
+  if milliseconds > 0 then ngx.sleep(milliseconds / 1000) end
+end
+
+return function(folder)
+  local texts = read_all(folder)
+  local answered = 0
+
+  local function paced(events, gap)
+    ngx.header.content_type = 'text/event-stream; charset=utf-8'
+    for event = 1, events do
+      ngx.print((texts['paced.event']:gsub('NUMBER', event):gsub('NOW', now())))
+      ngx.flush(true)
+      wait(gap)
+    end
+    ngx.print(texts['paced-end.events'])
+  end
+
+  -- The kind of stream that a request asks for: with or without usage.
+  local function stream(name, body)
+    return texts[name .. (body:find('"include_usage":true', 1, true) and '.usage.events' or '.events')]
+  end
+
+  -- Answers of a loop have ids of their own, as everywhere.
+  local function loop(body, calls, steps, gap)
+    wait(gap)
+    answered = answered + 1
+    local done = count(body, '"role":"tool"') / calls
+    local name = done < steps and ('calls-' .. calls) or 'final'
+    if body:find('"stream":true', 1, true) then
+      return send_events((stream(name, body):gsub('SERIAL', answered)))
+    end
+    send_json((texts[name .. '.json']:gsub('SERIAL', answered)))
+  end
+
+  local function chat()
+    ngx.req.read_body()
+    local body = ngx.req.get_body_data() or ''
+    local model = body:match '"model":"([^"]+)"' or ''
+    if model == 'json' then return send_json(texts['final.json']) end
+    if model == 'events' then return send_events(stream('events', body)) end
+    local events, pace = model:match '^paced:(%d+)@(%d+)$'
+    if events then return paced(tonumber(events), tonumber(pace)) end
+    local calls, steps, gap = model:match '^loop:(%d+)x(%d+)@(%d+)$'
+    if calls then return loop(body, tonumber(calls), tonumber(steps), tonumber(gap)) end
+    ngx.status = 404
+    send_json '{"error":{"message":"no such play","type":"invalid_request_error"}}'
+  end
+
+  local function api()
+    wait(tonumber(ngx.var.uri:match '^/api/@(%d+)/') or 0)
+    send_json(texts['api.json'])
+  end
+
+  return { chat = chat, api = api }
+end
