@@ -81,7 +81,12 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     log,
   });
 
-  const open = createServer({ log, instance, hosts: trustedHosts(config) });
+  const open = createServer({
+    log,
+    instance,
+    hosts: trustedHosts(config),
+    keys: config.access.consumers.length > 0,
+  });
   const { server } = open;
   healthRoutes(server, { stopping: stopping.signal });
   server.register(async (scope) => {

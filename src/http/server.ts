@@ -17,6 +17,7 @@ import {
   type GatewayError,
 } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import { letPageRead } from './browser-pages.ts';
 
 /** Body of an interpreted request, in bytes (`wire.md` K8). */
 const maxBodyBytes = 64 * 1024 * 1024;
@@ -30,6 +31,8 @@ export interface ServerOptions {
    * any, because consumers show keys or the operator listens beyond loopback.
    */
   readonly hosts: ReadonlySet<string> | null;
+  /** Whether callers show keys: then the pages of all sites may call. */
+  readonly keys: boolean;
 }
 
 /** A server, and how many requests it is answering. */
@@ -62,6 +65,8 @@ export function createServer(options: ServerOptions): OpenServer {
     refuseAmbiguous(request);
     if (request.headers['x-plugin-gateway'] === options.instance) throw gatewayError('loop_detected');
     if (options.hosts) refuseForeign(request, options.hosts);
+    const fromPage = request.headers.origin !== undefined && (options.keys || options.hosts !== null);
+    return fromPage && letPageRead(request, reply) ? reply : undefined;
   });
   server.setErrorHandler((error: FastifyError, request, reply) =>
     sendError(error, request, reply, options.log),

@@ -46,9 +46,15 @@ const answerPrefix = 'x-ratelimit-';
 
 /**
  * H8: what a client does not see of an answer that is passed through: what belongs to the upstream's connection, host
- * and cookies, and the id of its request, as ours is another one.
+ * and cookies, whose pages may read it, and the id of its request, as ours is another one.
  */
 const hiddenNames = new Set([
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-max-age',
   'connection',
   'keep-alive',
   'proxy-authenticate',

@@ -7,7 +7,7 @@ import { createServer } from '../../src/http/server.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 
 async function open(t: TestContext, hosts: ReadonlySet<string> | null = null) {
-  const opened = createServer({ log: silentLog, instance: 'me', hosts });
+  const opened = createServer({ log: silentLog, instance: 'me', hosts, keys: false });
   opened.server.get('/hello', async () => ({ hello: 'world' }));
   opened.server.get('/broken', async () => {
     throw new Error('secret detail');
@@ -104,7 +104,7 @@ test('I11: without keys, only this machine may be named as Host or Origin', asyn
 });
 
 test('N14, F-G03: half-sent requests and silent sockets do not hold the stop', async () => {
-  const opened = createServer({ log: silentLog, instance: 'me', hosts: null });
+  const opened = createServer({ log: silentLog, instance: 'me', hosts: null, keys: false });
   const { url } = await listenAt(opened, { host: '127.0.0.1', port: 0 });
   const port = Number(new URL(url).port);
   const silent = connect(port, '127.0.0.1');
