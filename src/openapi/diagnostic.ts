@@ -1,4 +1,6 @@
 // What is wrong with a manifest or a document, where, and what to do.
+import type { JsonObject } from '../openai/chat.ts';
+import { member, pointerTo } from './value.ts';
 
 /** `error`: not offered (the plugin, or one operation). `warning`: works less well. `info`: to know. */
 export type Severity = 'error' | 'warning' | 'info';
@@ -24,6 +26,14 @@ export interface Report {
   error(code: string, pointer: string, message: string): void;
   warning(code: string, pointer: string, message: string): void;
   info(code: string, pointer: string, message: string): void;
+}
+
+/** A member that has to be a text; what is none is ignored, with a warning (D10). */
+export function expectText(object: JsonObject, name: string, pointer: string, report: Report): string {
+  const value = member(object, name) ?? '';
+  if (typeof value === 'string') return value;
+  report.warning('misplaced', pointerTo(pointer, name), `"${name}" is no text; it is ignored.`);
+  return '';
 }
 
 /** How a text begins that is not what it should be, as the end of a message; empty for an empty text (D2). */

@@ -79,6 +79,12 @@ export type Inline = (value: Json | undefined, pointer: string) => Schema;
 export function createInline({ document, references, report, meter, omitted }: Inlining): Inline {
   const strict = document.version === '2.0' || document.version === '3.0';
 
+  /** What is of the wrong kind says nothing (D10), as an empty value of YAML does. */
+  function ignore(value: Json | undefined, what: string, pointer: string): void {
+    if (value !== undefined && value !== null)
+      report.warning('misplaced', pointer, `${what}; it is ignored.`);
+  }
+
   /** A schema of the right type and some description, open for the rest. */
   function readShallow(value: JsonObject, place: Place): Schema {
     const target = references.follow(value, place.pointer);
@@ -135,10 +141,12 @@ export function createInline({ document, references, report, meter, omitted }: I
     const properties: JsonObject = {};
     const readOnly = new Set<string>();
     const required = new Set<string>();
-    for (const [name, property] of entriesOf(value)) {
+    for (const [name, written] of entriesOf(value)) {
       const pointer = pointerTo(place.pointer, 'properties', name);
-      if (!isObject(property) && typeof property !== 'boolean') {
-        report.warning('misplaced', pointer, `The property ${name} is no schema and is ignored.`);
+      // `title:` and nothing behind it is a property all the same
+      const property = written ?? {};
+      if (!isSchema(property)) {
+        ignore(property, `The property ${name} is no schema`, pointer);
         continue;
       }
       const inlined = read(property, { ...place, pointer, depth: place.depth + 1 });
@@ -181,7 +189,7 @@ export function createInline({ document, references, report, meter, omitted }: I
         setMember(map, key, read(one, below(pointerTo(place.pointer, name, key))));
       schema[name] = map;
     } else if (schemaLists.has(name)) {
-      if (!Array.isArray(value)) return;
+      if (!Array.isArray(value)) return ignore(value, `"${name}" is no list of schemas`, place.pointer);
       schema[name] = value.map((one, index) => {
         const variant = read(one, below(pointerTo(place.pointer, name, index)));
         return name === 'allOf' ? variant : tagVariant(variant, one, member(whole, 'discriminator'));
@@ -189,14 +197,17 @@ export function createInline({ document, references, report, meter, omitted }: I
     } else if (name === 'items' && Array.isArray(value)) {
       readMember('prefixItems', value, whole, place, schema);
     } else if (singleSchemas.has(name)) {
-      if (isObject(value) || typeof value === 'boolean')
-        schema[name] = read(value, below(pointerTo(place.pointer, name)));
+      if (!isSchema(value)) return ignore(value, `"${name}" is no schema`, place.pointer);
+      schema[name] = read(value, below(pointerTo(place.pointer, name)));
     } else if (!dropped.has(name) && !name.startsWith('x-')) setMember(schema, name, value);
   }
 
   function read(value: Json | undefined, place: Place): Schema {
     if (typeof value === 'boolean') return value;
-    if (!isObject(value)) return {};
+    if (!isObject(value)) {
+      ignore(value, 'What stands here is no schema', place.pointer);
+      return {};
+    }
     if (!meter.take(place.depth)) return readShallow(value, place);
     const reference = member(value, '$ref') ?? member(value, '$dynamicRef');
     if (typeof reference === 'string') return readReference(value, reference, place);
@@ -206,11 +217,16 @@ export function createInline({ document, references, report, meter, omitted }: I
       if (name !== 'properties') readMember(name, one, value, place, schema);
     const properties = member(value, 'properties');
     if (isObject(properties)) readProperties(properties, place, schema);
+    else ignore(properties, '"properties" is no object of schemas', place.pointer);
     forget(schema);
     return modernise(schema, (code, message) => report.warning(code, place.pointer, message));
   }
 
   return (value, pointer) => read(value, { pointer, path: [pointer], depth: 0 });
+}
+
+function isSchema(value: Json): value is Schema {
+  return typeof value === 'boolean' || isObject(value);
 }
 
 function nameOf(pointer: string): string {

@@ -53,10 +53,11 @@ export function pointerSteps(pointer: string): string[] {
 /** Freezes a value and all below it, without recursion; what is frozen already is not entered. */
 export function freezeDeep<T>(value: T): T {
   const waiting: unknown[] = [value];
-  for (let next = waiting.pop(); waiting.length > 0 || next !== undefined; next = waiting.pop()) {
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (typeof next !== 'object' || next === null || Object.isFrozen(next)) continue;
     Object.freeze(next);
-    waiting.push(...Object.values(next).filter((below) => typeof below === 'object' && below !== null));
+    for (const below of Object.values(next))
+      if (typeof below === 'object' && below !== null) waiting.push(below);
   }
   return value;
 }

@@ -123,18 +123,17 @@ export async function readInstalled(location: Location, reader: SourceReader): P
   });
 }
 
+/** Whatever happens while one source is read, a fault of ours too, is about this one alone. */
 async function guard(location: Location, read: () => Promise<Candidate>): Promise<Candidate> {
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
     const source = sourceName(location);
     const report = createReport(source);
-    report.error(
-      error.reason === 'not-a-document' ? 'not-a-manifest' : `manifest-${error.reason}`,
-      '',
-      error.message,
-    );
+    if (error instanceof SourceError) {
+      const code = error.reason === 'not-a-document' ? 'not-a-manifest' : `manifest-${error.reason}`;
+      report.error(code, '', error.message);
+    } else report.error('load-failed', '', `The plugin cannot be loaded: ${String(error)}.`);
     const { diagnostics } = report;
     return { ...noManifest, name: sourceStem(location), source, location, diagnostics };
   }

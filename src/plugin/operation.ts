@@ -1,24 +1,16 @@
 // One OpenAPI operation, self-contained: what it takes, where it goes, how it is secured.
 import type { Json, JsonObject } from '../openai/chat.ts';
-import { createReport, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
+import { createReport, expectText, type Diagnostic, type Report } from '../openapi/diagnostic.ts';
 import type { ApiDocument } from '../openapi/document.ts';
-import { pathMethods } from '../openapi/path-method.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
 import { createSchemaReader, createSharedSchemas, type SharedSchemas } from '../openapi/schema-reader.ts';
-import {
-  entriesOf,
-  freezeDeep,
-  isObject,
-  listMember,
-  member,
-  pointerTo,
-  textMember,
-} from '../openapi/value.ts';
+import { entriesOf, freezeDeep, listMember, member, pointerTo, textMember } from '../openapi/value.ts';
 import { linesOf } from '../openapi/yaml.ts';
 import { bodyOfParameters, readBody, type Body } from './declared-body.ts';
 import { createFilter, type FilterDecision, type OperationFilter } from './filter.ts';
 import { pathName } from './legal-name.ts';
 import { parameterKey, readParameters, type Parameter } from './parameter.ts';
+import { findSites, resolveItem, type Site } from './path-item.ts';
 import { readPath, type PathTemplate } from './path-template.ts';
 import { readSchemes, readSecurity, type SecurityScheme } from './security.ts';
 import { chooseServer, reportServers, type ServerContext } from './server.ts';
@@ -84,16 +76,6 @@ interface Reading {
   readonly filter: FilterDecision;
   readonly schemes: ReadonlyMap<string, SecurityScheme>;
   readonly credentials: ReadonlySet<string>;
-}
-
-/** One operation before it is read: where it stands. */
-interface Site {
-  readonly key: string;
-  readonly method: string;
-  readonly item: JsonObject;
-  readonly itemPointer: string;
-  readonly written: JsonObject;
-  readonly pointer: string;
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'QUERY']);
@@ -163,7 +145,7 @@ function reportDuplicates(operations: readonly Pick<Operation, 'id' | 'pointer'>
 function readPathItem(key: string, written: Json, reading: Reading): Omit<Operation, 'line'>[] {
   const { report } = reading;
   const itemPointer = pointerTo('/paths', key);
-  const item = resolveItem(written, itemPointer, reading);
+  const item = resolveItem(written, itemPointer, reading.references, report);
   if (!item) return [];
   const template = readPath(key);
   if (typeof template === 'string') {
@@ -177,7 +159,7 @@ function readPathItem(key: string, written: Json, reading: Reading): Omit<Operat
       `The path ${JSON.stringify(key)} has no leading slash; it is added.`,
     );
   const operations: Omit<Operation, 'line'>[] = [];
-  for (const site of sitesOf(key, item, itemPointer)) {
+  for (const site of findSites(key, item, itemPointer, report)) {
     reading.context.proceed?.();
     const operation = readOperation(site, template, reading);
     if (operation) operations.push(operation);
@@ -185,43 +167,11 @@ function readPathItem(key: string, written: Json, reading: Reading): Omit<Operat
   return operations;
 }
 
-/** The path item, a reference in it followed; what stands beside the reference overrides it (case 20). */
-function resolveItem(written: Json, pointer: string, reading: Reading): JsonObject | null {
-  if (!isObject(written)) return null;
-  const target = reading.references.follow(written, pointer);
-  if (target.kind === 'found') return isObject(target.value) ? { ...target.value, ...written } : null;
-  reading.report.warning(
-    'ref-broken',
-    pointer,
-    `The reference ${target.reference} cannot be followed; the path is left out.`,
-  );
-  return written;
-}
-
-/** N6: the methods of a path item, 3.2's additional ones too. */
-function* sitesOf(key: string, item: JsonObject, itemPointer: string): Generator<Site> {
-  const site = (method: string, written: Json | undefined, pointer: string): Site | null =>
-    isObject(written) ? { key, method: method.toUpperCase(), item, itemPointer, written, pointer } : null;
-  const seen = new Set<string>();
-  for (const [name, written] of entriesOf(item)) {
-    const method = name.toLowerCase();
-    const known = pathMethods.some((one) => one === method) && !seen.has(method);
-    seen.add(method);
-    const found = known ? site(method, written, pointerTo(itemPointer, name)) : null;
-    if (found) yield found;
-  }
-  for (const [method, written] of entriesOf(member(item, 'additionalOperations'))) {
-    const found = /^[A-Za-z-]{1,20}$/.test(method)
-      ? site(method, written, pointerTo(itemPointer, 'additionalOperations', method))
-      : null;
-    if (found) yield found;
-  }
-}
-
 function readOperation(site: Site, template: PathTemplate, reading: Reading): Omit<Operation, 'line'> | null {
   const { document, context, report, references } = reading;
   const { written, pointer } = site;
-  const id = textMember(written, 'operationId')?.trim();
+  const text = (name: string): string => expectText(written, name, pointer, report);
+  const id = text('operationId').trim();
   const tags = listMember(written, 'tags').filter((tag) => typeof tag === 'string');
   const name = id || pathName(site.method, template.path);
   const hidden = isHidden(written) || ['OPTIONS', 'TRACE', 'CONNECT'].includes(site.method);
@@ -269,8 +219,8 @@ function readOperation(site: Site, template: PathTemplate, reading: Reading): Om
     method: site.method,
     path: template.path,
     fixedQuery: template.fixedQuery,
-    summary: textMember(written, 'summary') ?? textMember(site.item, 'summary') ?? '',
-    description: textMember(written, 'description') ?? textMember(site.item, 'description') ?? '',
+    summary: text('summary') || (textMember(site.item, 'summary') ?? ''),
+    description: text('description') || (textMember(site.item, 'description') ?? ''),
     tags,
     deprecated: member(written, 'deprecated') === true,
     consequential: typeof isConsequential === 'boolean' ? isConsequential : !safeMethods.has(site.method),

@@ -1,6 +1,6 @@
 // The parameters of one operation: inherited, completed, degraded one by one.
-import type { Json, JsonObject } from '../openai/chat.ts';
-import type { Report } from '../openapi/diagnostic.ts';
+import type { JsonObject } from '../openai/chat.ts';
+import { expectText, type Report } from '../openapi/diagnostic.ts';
 import type { References } from '../openapi/reference.ts';
 import type { SchemaReader } from '../openapi/schema-reader.ts';
 import type { Schema } from '../openapi/schema.ts';
@@ -75,25 +75,15 @@ export function readParameters(
   template: PathTemplate,
   context: ParameterContext,
 ): ReadParameters {
+  const { report } = context;
   const declared = new Map<string, Declared>();
   const bodyParts: Declared[] = [];
   let failure: string | null = null;
-  for (const list of lists) {
-    for (const [index, written] of listMember(list.of, 'parameters').entries()) {
-      const pointer = pointerTo(list.pointer, 'parameters', index);
-      const found = follow(written, pointer, context.references);
-      if (typeof found === 'string') {
-        // a broken one that may be optional is left out (F6); a path variable comes back as an undeclared one
-        context.report.warning('ref-broken', pointer, `${found}; the parameter is left out.`);
-      } else if (isObject(found.value)) {
-        const place = placeOf(found.value, template, pointer, context.report);
-        if (place === 'body' || place === 'formData') bodyParts.push({ value: found.value, pointer });
-        else
-          declared.set(parameterKey(place, textMember(found.value, 'name') ?? ''), {
-            value: found.value,
-            pointer,
-          });
-      }
+  for (const { of, pointer } of lists) {
+    for (const one of declaredIn(of, pointerTo(pointer, 'parameters'), context)) {
+      const place = placeOf(one.value, template, one.pointer, report);
+      if (place === 'body' || place === 'formData') bodyParts.push(one);
+      else declared.set(parameterKey(place, textMember(one.value, 'name') ?? ''), one);
     }
   }
   const parameters: Parameter[] = [];
@@ -105,10 +95,24 @@ export function readParameters(
   return { parameters: complete(parameters, template), bodyParts, failure };
 }
 
-function follow(value: Json, pointer: string, references: References): Declared | { value: null } | string {
-  const target = references.follow(value, pointer);
-  if (target.kind !== 'found') return `The reference ${target.reference} cannot be followed`;
-  return isObject(target.value) ? { value: target.value, pointer: target.pointer } : { value: null };
+/** The parameters of one list, references followed; empty places are passed over (D12). */
+function declaredIn(of: JsonObject, at: string, { references, report }: ParameterContext): Declared[] {
+  const list = member(of, 'parameters') ?? [];
+  if (!Array.isArray(list)) report.warning('misplaced', at, '"parameters" is no list; it is ignored.');
+  return listMember(of, 'parameters').flatMap((written, index) => {
+    if (written === null) return [];
+    const pointer = pointerTo(at, index);
+    const target = references.follow(written, pointer);
+    if (target.kind === 'found' && isObject(target.value)) return [{ value: target.value, pointer }];
+    // one that may be optional is left out (F6); a path variable comes back as an undeclared one
+    if (target.kind === 'found') {
+      report.warning('misplaced', pointer, 'A parameter has to be an object; this one is left out.');
+    } else {
+      const message = `The reference ${target.reference} cannot be followed; the parameter is left out.`;
+      report.warning('ref-broken', pointer, message);
+    }
+    return [];
+  });
 }
 
 function placeOf(value: JsonObject, template: PathTemplate, pointer: string, report: Report): string {
@@ -149,7 +153,7 @@ function readParameter(
     name,
     in: place,
     required,
-    description: textMember(value, 'description') ?? '',
+    description: expectText(value, 'description', pointer, report),
     deprecated: member(value, 'deprecated') === true,
     allowEmptyValue: member(value, 'allowEmptyValue') === true,
     schema,

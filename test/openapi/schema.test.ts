@@ -217,6 +217,30 @@ test('D10: keywords of the wrong type are ignored or mended, each with a warning
   assert.deepEqual(read({ type: 'file' }).schema, { type: 'string', format: 'binary' });
 });
 
+test('D10: what is no schema where one belongs is ignored, with a warning; what is empty without', () => {
+  const parts = {
+    items: 'string',
+    anyOf: {},
+    additionalProperties: 'no',
+    properties: { a: 'string', b: {} },
+  };
+  const result = read(parts);
+  assert.deepEqual(result.schema, { properties: { b: {} } });
+  assert.deepEqual(
+    result.diagnostics.map(({ code, pointer }) => [code, pointer]),
+    [
+      ['misplaced', '/x-here'],
+      ['misplaced', '/x-here'],
+      ['misplaced', '/x-here'],
+      ['misplaced', '/x-here/properties/a'],
+    ],
+  );
+  assert.deepEqual(read('string').codes, ['misplaced']);
+  assert.deepEqual(read({ anyOf: ['x', { type: 'null' }] }).codes, ['misplaced']);
+  const empty = read({ items: null, anyOf: null, properties: { a: null } });
+  assert.deepEqual([empty.schema, empty.codes], [{ properties: { a: {} } }, []]);
+});
+
 test('D10: values of an enum are read in the declared type, where their text means the same', () => {
   const { schema, codes } = read({ type: 'string', enum: [1, 'dc', true, null], default: 2 });
   assert.deepEqual(schema, { type: 'string', enum: ['1', 'dc', 'true', null], default: '2' });

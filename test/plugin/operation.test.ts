@@ -174,6 +174,44 @@ test('case 26, D12: null path items, operations and parameters are tolerated', (
   assert.deepEqual(diagnostics, []);
 });
 
+test('D10, D12: what is of the wrong kind costs itself alone, and nothing is left out in silence', () => {
+  const { operations, diagnostics } = read({
+    '/a': 'see /b',
+    '/b': {
+      parameters: {},
+      get: {
+        operationId: 5,
+        summary: ['x'],
+        description: {},
+        parameters: ['q', { ...query('r'), description: 1 }],
+      },
+      put: 'x',
+      GET: { operationId: 'second' },
+      additionalOperations: { 'BAD METHOD': {} },
+    },
+  });
+  assert.deepEqual(
+    operations.map(({ id }) => id),
+    ['get_b'],
+  );
+  assert.deepEqual(places(operations[0]), ['query r']);
+  assert.deepEqual(
+    diagnostics.map(({ code, pointer }) => `${code} ${pointer}`).toSorted(),
+    [
+      '/a',
+      '/b/GET',
+      '/b/additionalOperations/BAD METHOD',
+      '/b/get/description',
+      '/b/get/operationId',
+      '/b/get/parameters/0',
+      '/b/get/parameters/1/description',
+      '/b/get/summary',
+      '/b/parameters',
+      '/b/put',
+    ].map((pointer) => `misplaced /paths/${pointer.replace('/', '~1')}`),
+  );
+});
+
 test('case 61, N9: path variables that nobody declared are required strings', () => {
   const { parameters } = one('/a/{x}/{y}/{x}', {
     parameters: [{ name: 'y', in: 'path', schema: { type: 'integer' } }],
