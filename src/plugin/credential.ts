@@ -12,8 +12,8 @@ export interface Credential {
   readonly shared: string | null;
   /** Without a credential no request may leave (every `auth.type` but `none`). */
   readonly required: boolean;
-  /** `headers` of the same name win over it (M20: true for `verification_tokens`, false for the others). */
-  readonly yieldsToHeaders: boolean;
+  /** Names of `headers` that win over it, in lower case: the operator's; over a verification token the manifest's too (M20). */
+  readonly strongerHeaders: ReadonlySet<string>;
 }
 
 /** Nothing to attach, nothing demanded. */
@@ -22,7 +22,7 @@ export const noCredential: Credential = {
   schemes: new Map(),
   shared: null,
   required: false,
-  yieldsToHeaders: false,
+  strongerHeaders: new Set(),
 };
 
 /** One secret and its place. Header names are in lower case. */

@@ -36,8 +36,7 @@ export function buildHeaders(
     if (name.toLowerCase() === 'authorization' || !isReservedHeader(name)) setHeader(headers, name, value);
   }
   for (const { in: place, name, value } of credentials) {
-    if (place !== 'header' || (context.credential.yieldsToHeaders && context.headers.has(name))) continue;
-    setHeader(headers, name, value);
+    if (place === 'header' && !context.credential.strongerHeaders.has(name)) setHeader(headers, name, value);
   }
   setUserId(headers, context.userId);
   return Object.fromEntries(headers);

@@ -20,10 +20,7 @@ export interface SettledHeaders {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/**
- * `headers` of the manifest with the operator's over them (M17). Of several sources of `Authorization` the strongest
- * stays: the operator's header, the operator's credential, the manifest's header (M20).
- */
+/** `headers` of the manifest with the operator's over them (M17). */
 export function settleHeaders(
   manifest: Manifest,
   settings: PluginSettings | undefined,
@@ -36,7 +33,6 @@ export function settleHeaders(
   const headers = new Map(
     Object.entries(manifest.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
-  if (settings?.credential !== undefined && manifest.auth.type !== 'none') headers.delete('authorization');
   let { userIdHeader } = manifest;
   for (const [name, value] of own) {
     if (name === 'librechat_user_id') userIdHeader = value;
@@ -71,15 +67,15 @@ function isSendable(name: string, value: string): boolean {
  * missing unless the operator gave one for all; a missing one is found when a request is built.
  */
 export function settleCredential(
-  { auth }: Pick<Manifest, 'auth'>,
+  { auth, headers }: Pick<Manifest, 'auth' | 'headers'>,
   settings: PluginSettings | undefined,
 ): Credential | null {
   const given = settings?.credential;
   const shared = typeof given === 'string' ? given : null;
   const schemes = new Map(typeof given === 'object' ? Object.entries(given) : []);
-  // M20: the operator's own header is stronger than the operator's credential
-  const yieldsToHeaders = Object.keys(settings?.headers ?? {}).length > 0;
-  if (auth.type === 'none') return { ...noCredential, schemes, shared, yieldsToHeaders };
+  const own = Object.keys(settings?.headers ?? {});
+  const strongerHeaders = new Set(own.map((name) => name.toLowerCase()));
+  if (auth.type === 'none') return { ...noCredential, schemes, shared, strongerHeaders };
   if (given !== undefined) {
     const scheme = auth.type === 'oauth' ? 'bearer' : auth.scheme;
     return {
@@ -87,19 +83,21 @@ export function settleCredential(
       schemes,
       shared: null,
       required: true,
-      yieldsToHeaders,
+      strongerHeaders,
     };
   }
   if (auth.type === 'oauth') return null;
   const token = auth.type === 'service_http' ? auth.verificationToken : null;
   const manifest = token === null ? null : { scheme: auth.scheme, value: token };
-  return { ...noCredential, manifest, required: true, yieldsToHeaders: true };
+  for (const name of Object.keys(headers)) strongerHeaders.add(name.toLowerCase());
+  return { ...noCredential, manifest, required: true, strongerHeaders };
 }
 
 /** What there is to say about a plugin's credential before its first call. */
 export function reportCredential(
   credential: Credential | null,
   headers: ReadonlyMap<string, string>,
+  settings: PluginSettings | undefined,
   source: string,
 ): readonly Diagnostic[] {
   const report = createReport(source);
@@ -121,7 +119,7 @@ export function reportCredential(
       '/auth',
       `The plugin needs a credential and none is configured: its calls will fail. ${hint}`,
     );
-  } else if (credential.manifest !== null && credential.required && credential.yieldsToHeaders) {
+  } else if (credential.manifest !== null && settings?.credential === undefined) {
     report.info(
       'verification-token-sent',
       '/auth/verification_tokens',

@@ -129,7 +129,7 @@ async function makePlugin(
   const functions = made.flatMap((one) => one.function ?? []);
   const all = [
     ...loaded.diagnostics,
-    ...placeFindings([...diagnostics, ...reportCredential(credential, headers, source)], candidate),
+    ...placeFindings([...diagnostics, ...reportCredential(credential, headers, settings, source)], candidate),
     ...made.flatMap((one) => one.diagnostics),
   ];
   return Object.freeze({

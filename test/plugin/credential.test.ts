@@ -100,14 +100,15 @@ describe('credentials (1.1, B11, B12, M8, M20)', () => {
     assert.deepEqual([headers['authorization'], headers['x-key']], ['Bearer tok-123', 'kk']);
   });
 
-  test('headers of the operator win over verification tokens, credentials win over headers of the manifest (M20)', () => {
+  test('a credential wins over headers, except over those that are stronger (M20)', () => {
     const headers = new Map([['authorization', 'Basic hard']]);
-    const sent = (yieldsToHeaders: boolean): string | undefined =>
-      request(makeFunction({}), {}, { headers, credential: { ...bearer, yieldsToHeaders } }).headers[
-        'authorization'
-      ];
-    assert.equal(sent(true), 'Basic hard');
-    assert.equal(sent(false), 'Bearer tok-123');
+    const sent = (...stronger: string[]) => {
+      const credential = { ...bearer, strongerHeaders: new Set(stronger) };
+      return request(makeFunction({}), {}, { headers, credential }).headers['authorization'];
+    };
+    assert.equal(sent('authorization'), 'Basic hard');
+    assert.equal(sent(), 'Bearer tok-123');
+    assert.equal(sent('x-other'), 'Bearer tok-123');
   });
 
   test('a hard-coded authorization header is a credential (A10)', () => {

@@ -74,7 +74,6 @@ describe('LibreChat: four plugins, their operations made by hand', () => {
       ...noCredential,
       manifest: { scheme: 'bearer', value: 'token-of-the-manifest' },
       required: true,
-      yieldsToHeaders: true,
     };
     const sent = request(fn, { query: 'x' }, { credential });
     assert.equal(sent.headers['authorization'], 'Bearer token-of-the-manifest');

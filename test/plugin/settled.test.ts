@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PluginSettings } from '../../src/config/schema.ts';
 import type { Manifest, ManifestAuth } from '../../src/plugin/manifest.ts';
-import { settleCredential, settleHeaders, settleParams } from '../../src/plugin/settled.ts';
+import { reportCredential, settleCredential, settleHeaders, settleParams } from '../../src/plugin/settled.ts';
 
 const plain: Manifest = {
   nameForModel: 'todo',
@@ -130,7 +130,7 @@ describe('the credential (section 1.1)', () => {
   for (const [what, auth, given, sent, required] of cases) {
     test(what, () => {
       const credential = settleCredential(
-        { auth },
+        { auth, headers: {} },
         given === undefined ? undefined : settings({ credential: given }),
       );
       assert.equal(credential?.manifest?.value ?? credential?.shared ?? null, sent);
@@ -139,7 +139,28 @@ describe('the credential (section 1.1)', () => {
   }
 
   test('oauth without one needs a login; its verification token is never sent (M7)', () => {
-    assert.equal(settleCredential({ auth: oauth }, undefined), null);
+    assert.equal(settleCredential({ ...plain, auth: oauth }, undefined), null);
+  });
+
+  test("the operator's headers win over it; the manifest's only over its own verification token (M20)", () => {
+    const headers = { 'X-Manifest': 'm', Authorization: 'Basic hard' };
+    const stronger = (auth: ManifestAuth, given: Partial<PluginSettings>) => [
+      ...(settleCredential({ auth, headers }, settings(given))?.strongerHeaders ?? []),
+    ];
+    assert.deepEqual(stronger(service('token'), {}), ['x-manifest', 'authorization']);
+    const own = { headers: { 'X-Own': 1 } };
+    assert.deepEqual(stronger(service('token'), own), ['x-own', 'x-manifest', 'authorization']);
+    for (const auth of [service('token'), oauth, { type: 'none' }] as const)
+      assert.deepEqual(stronger(auth, { ...own, credential: 'c' }), ['x-own']);
+  });
+
+  test('the token is announced only where it is sent', () => {
+    const codes = (given: Partial<PluginSettings>) => {
+      const credential = settleCredential({ auth: service('token'), headers: {} }, settings(given));
+      return reportCredential(credential, new Map(), settings(given), 's').map(({ code }) => code);
+    };
+    assert.deepEqual(codes({}), ['verification-token-sent']);
+    assert.deepEqual(codes({ credential: 'c', headers: { 'X-Own': 1 } }), []);
   });
 
   test('a map names one per security scheme of the document (B12)', () => {
