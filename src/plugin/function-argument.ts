@@ -10,6 +10,7 @@ import { undeclaredNames } from './model-schema.ts';
 import { joinTexts } from './model-text.ts';
 import { legalName } from './legal-name.ts';
 import type { Operation, Overrides } from './operation.ts';
+import { matchSpellings } from './override.ts';
 import type { Parameter } from './parameter.ts';
 
 /** Where the value of one argument goes. */
@@ -29,12 +30,10 @@ export interface Argument {
   readonly note?: string;
 }
 
-/** What a function takes and what it hides. */
+/** What a function takes. */
 export interface CollectedArguments {
   /** In the order path, query, header, cookie, body. */
   readonly arguments: ReadonlyMap<string, Argument>;
-  /** Names that the model may not set, in lower case. */
-  readonly hidden: ReadonlySet<string>;
   /** What the document says about a body whose properties became arguments. */
   readonly bodyText: string;
 }
@@ -50,9 +49,7 @@ export function collectArguments(
   params: Overrides,
   hiddenHeaders: ReadonlySet<string>,
 ): CollectedArguments {
-  const overridden = new Set([...params.keys()].map(plainSpelling));
-  const isOverridden = (name: string): boolean => overridden.has(plainSpelling(name));
-  const leftOut = new Set<string>([...overridden, ...hiddenHeaders]);
+  const isOverridden = matchSpellings(params.keys());
   const found: Nameless[] = [];
   for (const place of places) {
     for (const parameter of operation.parameters) {
@@ -60,30 +57,13 @@ export function collectArguments(
       const { name, required, schema } = parameter;
       // No server reads a path by its variables' names: there another spelling is another variable.
       const isFixed = place === 'path' ? params.has(name) : isOverridden(name);
-      if (isFixed || isReserved(parameter, hiddenHeaders)) leftOut.add(name.toLowerCase());
-      else found.push({ written: name, place, target: { kind: 'parameter', parameter }, required, schema });
+      if (isFixed || isReserved(parameter, hiddenHeaders)) continue;
+      found.push({ written: name, place, target: { kind: 'parameter', parameter }, required, schema });
     }
   }
   const body = operation.body ? bodyArguments(operation.body, isOverridden) : null;
   found.push(...(body?.list ?? []));
-  const named = nameArguments(found);
-  for (const { target } of named.values()) {
-    // a header of a name must not forbid a query parameter of that name
-    const name =
-      target.kind === 'parameter'
-        ? target.parameter.name
-        : target.kind === 'property'
-          ? target.property
-          : 'body';
-    if (!isOverridden(name)) leftOut.delete(name.toLowerCase());
-  }
-  return { arguments: named, hidden: leftOut, bodyText: body?.text ?? '' };
-}
-
-/** Lower case, without `[]`: another spelling of an overridden name is hidden too (`security.md` A9). */
-function plainSpelling(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.endsWith('[]') ? lower.slice(0, -2) : lower;
+  return { arguments: nameArguments(found), bodyText: body?.text ?? '' };
 }
 
 /** Headers that no model and no document sets (N10, `security.md` A6), and what is a credential. */

@@ -30,8 +30,6 @@ export interface PluginFunction {
   /** Tokens of `text` (o200k). Counted at the first look. */
   readonly tokens: number;
   readonly arguments: ReadonlyMap<string, Argument>;
-  /** Parameter and top-level body property names that the model may not set, in lower case. */
-  readonly hidden: ReadonlySet<string>;
 }
 
 /** What the operator and the manifest take out of the model's hands. */
@@ -79,7 +77,6 @@ export function makeFunction(
       return (tokens ??= countTokens(text));
     },
     arguments: collected.arguments,
-    hidden: collected.hidden,
   };
   return { function: Object.freeze(made), diagnostics: report.diagnostics };
 }

@@ -12,7 +12,7 @@ export interface OverridePlan {
   readonly parameters: ReadonlyMap<Parameter, Json>;
   /** Declared nowhere, or only by the path's fixed query: appended to the query, in order (M14). */
   readonly appended: readonly (readonly [name: string, value: Json])[];
-  /** Whether a name is an override's in some spelling: another case, percent-encoded, with brackets (A9). */
+  /** Whether a name is an override's, in whatever spelling (A9). */
   readonly isOverridden: (name: string) => boolean;
   /** The body with the overrides that it declares, and without the model's values of their names. */
   readonly mergeBody: (value: Json | undefined) => Json | undefined;
@@ -26,9 +26,8 @@ export function planOverrides(operation: Operation, overrides: Overrides): Overr
   const parameters = new Map<Parameter, Json>();
   const body = new Map<string, Json>();
   const appended: [string, Json][] = [];
-  const spellings = new Set<string>();
+  const isOverridden = matchSpellings(overrides.keys());
   for (const [name, value] of overrides) {
-    spellings.add(spelling(name));
     const declared = operation.parameters.filter((parameter) => isNamed(parameter, name));
     for (const parameter of declared) parameters.set(parameter, typed(value, parameter.schema));
     const property = operation.body ? findProperty(operation.body.schema, name) : undefined;
@@ -40,14 +39,9 @@ export function planOverrides(operation: Operation, overrides: Overrides): Overr
     if ((nowhere || onlyFixed) && value !== null) appended.push([name, value]);
   }
 
-  /** `sort[]` and `sort[x]` are readings of `sort` for some servers. */
-  function isOverridden(name: string): boolean {
-    return spellings.has(spelling(name)) || spellings.has(baseSpelling(name));
-  }
-
   function mergeBody(value: Json | undefined): Json | undefined {
     // A body of another root cannot hold a property: it is sent as the model wrote it.
-    if (spellings.size === 0 || (value !== undefined && !isJsonObject(value))) return value;
+    if (overrides.size === 0 || (value !== undefined && !isJsonObject(value))) return value;
     const merged = Object.create(null) as JsonObject;
     for (const [name, item] of Object.entries(value ?? {})) if (!isOverridden(name)) merged[name] = item;
     let added = false;
@@ -117,6 +111,15 @@ function findProperty(schema: Schema, name: string, depth = 0): Schema | undefin
 
 function asSchema(value: Json | undefined): Schema | undefined {
   return typeof value === 'boolean' || isJsonObject(value) ? value : undefined;
+}
+
+/**
+ * Tells whether a name is one of some names in another spelling (A9): another case, percent-encoded, with brackets.
+ * `sort[]` and `sort[x]` are readings of `sort` for some servers.
+ */
+export function matchSpellings(names: Iterable<string>): (name: string) => boolean {
+  const spellings = new Set(Array.from(names, spelling));
+  return (name) => spellings.has(spelling(name)) || spellings.has(baseSpelling(name));
 }
 
 /** What a lenient server may read a name as: decoded, in lower case, without `[]`. */

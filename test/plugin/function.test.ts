@@ -160,7 +160,6 @@ test('case 53, N10: reserved headers, credentials and hidden headers are not off
   const result = made(operation, { headers: ['x-user'], root: { components: { securitySchemes } } });
   assert.deepEqual([...result.arguments.keys()], ['X-Free']);
   assert.deepEqual(member(result.definition.function.parameters, 'required'), ['X-Free']);
-  for (const name of ['accept', 'authorization', 'x-user', 'key']) assert.ok(result.hidden.has(name), name);
 });
 
 test('M15, A9: an overridden name is hidden wherever it is declared, in every spelling', () => {
@@ -169,6 +168,8 @@ test('M15, A9: an overridden name is hidden wherever it is declared, in every sp
       parameter('sort', 'query', { required: true }),
       parameter('Sort[]', 'query'),
       parameter('SORT', 'header'),
+      parameter('sort[field]', 'query'),
+      parameter('%73ort', 'query'),
       parameter('q', 'query'),
     ],
     ...json({ type: 'object', properties: { sort: {}, text: {} }, required: ['sort'] }),
@@ -176,7 +177,6 @@ test('M15, A9: an overridden name is hidden wherever it is declared, in every sp
   const result = made(operation, { params: { sort: 'x', user_has_request: true } });
   assert.deepEqual([...result.arguments.keys()], ['q', 'text']);
   assert.equal(member(result.definition.function.parameters, 'required'), undefined);
-  assert.ok(result.hidden.has('sort') && result.hidden.has('user_has_request'));
 });
 
 test('A9: an override of another spelling does not take a path variable away', () => {
@@ -232,8 +232,10 @@ test('M18: a header of a name does not hide a query parameter of that name', () 
     { parameters: [parameter('id', 'query'), parameter('id', 'header')] },
     { headers: ['id'] },
   );
-  assert.deepEqual([...result.arguments.keys()], ['id']);
-  assert.equal(result.hidden.has('id'), false);
+  assert.deepEqual(
+    [...result.arguments.values()].map(({ target }) => target.kind === 'parameter' && target.parameter.in),
+    ['query'],
+  );
 });
 
 test('N12: a body is flattened only if it is one object with properties and nothing else', () => {
@@ -586,10 +588,7 @@ test("ScholarAI: sort is out of the model's sight once it is overridden", needsS
   const forced = functionsOf('librechat/openapi/scholarai.yaml', { sort: 'cited_by_count' });
   const [search] = plain.keys();
   assert.ok(plain.get(search ?? '')?.arguments.has('sort'));
-  for (const one of forced.values()) {
-    assert.equal(one.arguments.has('sort'), false);
-    assert.ok(one.hidden.has('sort'));
-  }
+  for (const one of forced.values()) assert.equal(one.arguments.has('sort'), false);
   assert.deepEqual([...plain.keys()], [...forced.keys()]);
 });
 

@@ -110,7 +110,6 @@ export function makeFunction(operation: Partial<Operation>): PluginFunction {
     text: JSON.stringify(definition),
     tokens: 1,
     arguments: new Map(argumentsOf(whole).map((argument) => [argument.name, argument])),
-    hidden: new Set(),
   };
 }
 
