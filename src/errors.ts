@@ -43,6 +43,11 @@ export const errorTable = {
     'invalid_request_error',
     'Unknown request URL: %s %s. Check the path and the base URL (it ends in /v1).',
   ],
+  demo_model_only: [
+    404,
+    'invalid_request_error',
+    'The demo model answers /v1/chat/completions alone, not %s. Use chat completions, or configure an upstream.',
+  ],
   method_not_allowed: [405, 'invalid_request_error', 'The method %s is not allowed for %s. Use %s.'],
   request_timeout: [
     408,

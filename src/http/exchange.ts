@@ -107,6 +107,7 @@ export async function prepareExchange(
 
   const { narrowing, client } = takeNarrowing(request, sent);
   const tools = options.toolsFor(consumer, narrowing, upstream);
+  if (tools.unknown.length > 0) reply.header('x-plugins-unknown', headerText(tools.unknown));
   const legacy = isLegacy(client);
   const modern = legacy ? fromLegacy(client) : client;
   const origin = { upstream: upstream.name, model: name };
@@ -174,6 +175,11 @@ async function findSteps(
       return newest ? [[place, newest] as const] : [];
     }),
   );
+}
+
+/** Names as a header may hold them: what a client called a plugin can be any text. */
+function headerText(names: readonly string[]): string {
+  return encodeURI(names.join(',').slice(0, 1_000).toWellFormed());
 }
 
 /** The narrowing of this request; `metadata.plugins` is ours and goes no further (`architecture.md` section 6). */

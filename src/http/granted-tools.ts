@@ -12,6 +12,8 @@ import type { Plugin, Snapshot } from '../plugin/registry.ts';
 export interface Tools {
   /** What is injected for an upstream that takes functions in this form. */
   readonly injection: (form: FunctionForm) => Injection;
+  /** Names of the narrowing that select nothing: unknown, or not granted. */
+  readonly unknown: readonly string[];
   /** Performs a call of an injected function. The policy is asked again (`security.md` I3). */
   readonly call: (toolCall: ToolCall, signal: AbortSignal, onSideEffect: () => void) => Promise<ToolResult>;
 }
@@ -39,6 +41,7 @@ type Functions = ReadonlyMap<string, PluginFunction>;
 interface Granted {
   readonly functions: Functions;
   readonly instructions: string;
+  readonly unknown: readonly string[];
 }
 
 /**
@@ -63,9 +66,14 @@ export function createGrantedTools(
   }
 
   function narrowed(snapshot: Snapshot, consumer: Consumer, narrowing: readonly string[]): Granted {
+    const unknown: string[] = [];
     let functions: Functions = snapshot.functions;
-    for (const names of narrowing) ({ functions } = grant({ functions }, consumer, names));
-    return describe(snapshot, functions);
+    for (const names of narrowing) {
+      const granted = grant({ functions }, consumer, names);
+      functions = granted.functions;
+      unknown.push(...granted.unknown);
+    }
+    return describe(snapshot, functions, unknown);
   }
 
   /** Forms are made of those functions alone that are looked at: 128 go into a request. */
@@ -83,9 +91,10 @@ export function createGrantedTools(
     const snapshot = options.snapshot();
     const granted =
       narrowing.length === 0 ? whole(snapshot, consumer) : narrowed(snapshot, consumer, narrowing);
-    const { functions } = granted;
+    const { functions, unknown } = granted;
     return {
       injection: (form) => formed(granted, form),
+      unknown,
       async call({ function: { name, arguments: text } }, signal, onSideEffect) {
         const fn = functions.get(name);
         const plugin = fn && snapshot.byName.get(fn.plugin);
@@ -99,12 +108,12 @@ export function createGrantedTools(
   };
 }
 
-function describe(snapshot: Snapshot, functions: Functions): Granted {
+function describe(snapshot: Snapshot, functions: Functions, unknown: readonly string[] = []): Granted {
   const names = new Set(Array.from(functions.values(), ({ plugin }) => plugin));
   const described = snapshot.plugins.flatMap(({ name, manifest }) =>
     names.has(name) && manifest ? [{ name, description: manifest.descriptionForModel }] : [],
   );
-  return { functions, instructions: describePlugins(described) };
+  return { functions, instructions: describePlugins(described), unknown };
 }
 
 /** The same words for a function that never was and one that is gone (I5, F-G07). */

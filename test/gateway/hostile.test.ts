@@ -422,6 +422,27 @@ test('x-plugins and metadata.plugins narrow, never widen (I3); metadata.plugins 
   assert.ok(!('metadata' in (gateway.upstream.chats[4]?.json ?? {})));
 });
 
+test('names of a narrowing that select nothing are told in the answer, granted or not', async (t) => {
+  const consumers = [{ name: 'alice', key: 'a-key-of-alice-1234', plugins: ['weather'] }];
+  const gateway = await startGateway(t, {
+    config: { access: { consumers } },
+    plugins: (origin) => [weatherPlugin(origin), { ...weatherPlugin(origin), name: 'other' }],
+    script: () => says({ text: 'ok' }),
+  });
+  const authorization = 'Bearer a-key-of-alice-1234';
+  for (const [plugins, unknown] of [
+    ['weather', null],
+    ['weather, weahter,other', 'weahter,other'],
+    ['none', null],
+    ['\u00e9\r\nx: y\ud800', '%C3%A9%0D%0Ax:%20y%EF%BF%BD'],
+  ] as const) {
+    const body = { model: 'm', messages: question, metadata: { plugins } };
+    const answer = await gateway.post(body, { authorization });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('x-plugins-unknown'), unknown, plugins);
+  }
+});
+
 test('readiness and liveness answer without a key', async (t) => {
   const consumers = [{ name: 'alice', key: 'a-key-of-alice-1234', plugins: ['*'] }];
   const gateway = await startGateway(t, { config: { access: { consumers } } });
