@@ -85,20 +85,24 @@ async function* bodyOf(work: Work): AsyncGenerator<Completion, void, undefined> 
   yield await fold(chunksOf(work));
 }
 
-/** C2, C3: a first step that was refused may have been refused for the injected functions: once more without them. */
-async function* chunksOf(work: Work): Chunks {
+function chunksOf(work: Work): Chunks {
+  const recorder = createRecorder(work);
+  return recorder.chunks(askWithOrWithout(work, recorder), work.signals.signal);
+}
+
+/** C2, C3: a request that was refused may have been refused for the injected functions: once more without them. */
+async function* askWithOrWithout(work: Work, recorder: RunRecorder): Chunks {
   const { exchange, options, streamed, headers } = work;
   const { upstream, model, injected, bare, request } = exchange;
   const { refusedTools, log } = options;
-  const recorder = createRecorder(work);
   try {
     yield* startRun(work, recorder);
     if (!streamed) headers['x-plugin-calls'] = String(recorder.pluginCalls());
     refusedTools.taken(exchange);
   } catch (error) {
-    const first = recorder.steps() === 0 && injected.names.size > 0;
-    if (!first || !refusedTools.mayBeRefusal(error)) throw error;
-    yield* startRun({ ...work, exchange: { ...exchange, injected: bare } }, createRecorder(work));
+    const refused = !recorder.answered() && injected.names.size > 0;
+    if (!refused || !refusedTools.mayBeRefusal(error)) throw error;
+    yield* startRun({ ...work, exchange: { ...exchange, injected: bare } }, recorder);
     if (!streamed) headers['x-plugin-calls'] = '0';
     refusedTools.refused(exchange, error);
     const answer = error.body;
@@ -165,7 +169,7 @@ function startRun(
     created: tape.created,
     newId: taped.newId,
   });
-  return recorder.chunks(legacy ? toLegacy(chunks) : chunks, signals.signal);
+  return legacy ? toLegacy(chunks) : chunks;
 }
 
 function wantsUsage(client: ChatRequest): boolean {

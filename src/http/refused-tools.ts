@@ -24,10 +24,16 @@ const phrases = [
   'tool use is not supported',
   'tools param requires --jinja',
   'tool calling is not supported',
+  'no endpoints found that support tool use',
 ];
 
+function saysSo({ body }: UpstreamError): boolean {
+  const words = JSON.stringify(body).toLowerCase();
+  return phrases.some((phrase) => words.includes(phrase));
+}
+
 /** How long a model counts as one without tools, in milliseconds: an hour by its own words, ten minutes by guess. */
-const remembered = { saysSo: 3_600_000, guessed: 600_000 } as const;
+const remembered = { certain: 3_600_000, guessed: 600_000 } as const;
 
 /** One bad schema must not silence all plugins (C3). */
 const guessesNeeded = 3;
@@ -38,16 +44,16 @@ export function createRefusedTools(): RefusedTools {
   const keyOf = ({ upstream, model }: Asked) => JSON.stringify([upstream.name, model]);
   return {
     mayBeRefusal: (error): error is UpstreamError =>
-      error instanceof UpstreamError && [400, 404, 422].includes(error.statusCode),
-    refused(exchange, { body }) {
+      error instanceof UpstreamError &&
+      ([400, 422].includes(error.statusCode) || (error.statusCode === 404 && saysSo(error))),
+    refused(exchange, error) {
       const key = keyOf(exchange);
-      const words = JSON.stringify(body).toLowerCase();
-      const saysSo = phrases.some((phrase) => words.includes(phrase));
+      const certain = saysSo(error);
       const times = (suspected.get(key) ?? 0) + 1;
       suspected.set(key, times);
-      if (saysSo || times >= guessesNeeded) {
+      if (certain || times >= guessesNeeded) {
         const { capabilities } = exchange.upstream;
-        capabilities.learn(exchange.client, 'none', saysSo ? remembered.saysSo : remembered.guessed);
+        capabilities.learn(exchange.client, 'none', certain ? remembered.certain : remembered.guessed);
       }
     },
     taken: (exchange) => void suspected.delete(keyOf(exchange)),

@@ -23,7 +23,8 @@ export interface RunRecorder {
     chunks: AsyncGenerator<Chunk, void, undefined>,
     signal: AbortSignal,
   ) => AsyncGenerator<Chunk, void, undefined>;
-  readonly steps: () => number;
+  /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
+  readonly answered: () => boolean;
   readonly pluginCalls: () => number;
 }
 
@@ -31,6 +32,7 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   const begun = performance.now();
   const completionIds: string[] = [];
   const upstreamRequestIds: string[] = [];
+  let answered = false;
   let steps = 0;
   let pluginCalls = 0;
   let promptTokens = 0;
@@ -54,12 +56,14 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
   }
 
   return {
-    steps: () => steps,
+    answered: () => answered,
     pluginCalls: () => pluginCalls,
     onAnswer(requestId) {
+      answered = true;
       if (requestId !== null) upstreamRequestIds.push(requestId);
     },
     onStep(usage, id) {
+      answered = true; // also when the step is an earlier attempt's
       steps += 1;
       if (id !== '') completionIds.push(id.slice(0, 200));
       const counts = [count(usage, 'prompt_tokens'), count(usage, 'completion_tokens')] as const;
