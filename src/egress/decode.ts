@@ -1,5 +1,5 @@
 // Decodes compressed answers and counts what comes out: 200 KB of gzip can be 200 MB (N4, E9).
-import { Transform, type Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
 
@@ -25,7 +25,12 @@ export function decoderOf(request: EgressRequest, headers: EgressAnswer['headers
 }
 
 /** The decoded body. It fails with {@link EgressError} when it grows over the limit or is no such encoding. */
-export function decodeAnswer(body: Readable, decoder: Transform, request: EgressRequest): Readable {
+export function decodeAnswer(
+  encoded: AsyncIterable<Uint8Array>,
+  decoder: Transform,
+  request: EgressRequest,
+): Readable {
+  const body = Readable.from(encoded, { objectMode: false });
   const { maxBytes } = request.limits;
   let seen = 0;
   const decoded = new Transform({

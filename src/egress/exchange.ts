@@ -1,6 +1,6 @@
 // One outgoing request from its dispatch to the last byte of its answer: deadlines, limits, the names of failures.
-import { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
+import { AnswerBody } from './answer-body.ts';
 import { decodeAnswer, decoderOf } from './decode.ts';
 import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
 
@@ -32,7 +32,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #total: NodeJS.Timeout | undefined;
   #wait: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | null = null;
-  #body: Readable | null = null;
+  #body: AnswerBody | null = null;
   #started = false;
   #left = false;
   #seen = 0;
@@ -84,7 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#done) return;
     if (this.carrier) this.carrier.answered += 1;
     this.#release();
-    this.#body?.push(null);
+    this.#body?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -98,14 +98,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!bodiless && Number(headers['content-length']) > this.#request.limits.maxBytes) {
       throw tooLarge(this.#request);
     }
-    const body = new Readable({
-      read: () => this.#resume(controller),
-      destroy: (error, done) => {
-        this.#leave(controller);
-        done(error);
-      },
+    const body = new AnswerBody({
+      onDrained: () => this.#resume(controller),
+      onLeft: (unread) => this.#leave(controller, unread),
     });
-    body.on('error', () => undefined); // who does not read it does not care
     this.#body = body;
     return decoder
       ? { status, headers: plain(headers), body: decodeAnswer(body, decoder, this.#request) }
@@ -125,10 +121,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** The reader stops before the end: if nothing but the end comes, the socket may live (`wire.md` D2). */
-  #leave(controller: Dispatcher.DispatchController): void {
+  #leave(controller: Dispatcher.DispatchController, unread: number): void {
     if (this.#done) return;
     this.#left = true;
-    if (controller.paused || (this.#body?.readableLength ?? 0) > 0) return this.#fail(abandoned());
+    if (controller.paused || unread > 0) return this.#fail(abandoned());
     clearTimeout(this.#wait);
     this.#wait = setTimeout(() => this.#fail(abandoned()), lingerTime);
   }
@@ -156,7 +152,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#failure = error;
     this.#release();
     this.#controller?.abort(error);
-    this.#body?.destroy(error);
+    this.#body?.fail(error);
     this.#reject(error);
   }
 
