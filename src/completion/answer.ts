@@ -25,6 +25,8 @@ export interface Answer {
   readonly extra: (top: JsonObject) => Chunk;
   /** The one finish chunk of a choice. */
   readonly finish: (choice: ChunkChoice, top: JsonObject) => Chunk;
+  /** Hears of text that a choice got without a chunk of its own. */
+  readonly more: (index: number, text: string) => void;
   /** The text of a choice so far, as the client has it. */
   readonly textOf: (index: number) => string;
   /** The last chunk, if usage was asked for and is known. */
@@ -68,6 +70,10 @@ export function createAnswer(options: AnswerOptions): Answer {
     return { ...top, ...settle(), choices, ...usage };
   }
 
+  function more(index: number, text: string): void {
+    texts.set(index, (texts.get(index) ?? '') + text);
+  }
+
   return {
     learn(from) {
       for (const name of ['id', 'created', 'model', 'system_fingerprint', 'service_tier']) {
@@ -88,11 +94,12 @@ export function createAnswer(options: AnswerOptions): Answer {
     },
     delta(choice, top) {
       const { content } = choice.delta;
-      if (content) texts.set(choice.index, (texts.get(choice.index) ?? '') + textOf(content));
+      if (content) more(choice.index, textOf(content));
       return chunk([{ ...choice, finish_reason: null }], top);
     },
     extra: (top) => chunk([], top),
     finish: (choice, top) => chunk([choice], top),
+    more,
     textOf: (index) => texts.get(index) ?? '',
     usage: (usage) => (options.includeUsage && usage ? [{ ...settle(), choices: [], usage }] : []),
   };

@@ -6,10 +6,12 @@ import type {
   Json,
   JsonObject,
   Message,
+  Pieces,
   ToolCall,
   ToolCallDelta,
 } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
+import { chunkOf } from '../openai/more-text.ts';
 
 /** Members that name a thing rather than carry text: the first value stands. */
 const labels = new Set(['role', 'type', 'format', 'id', 'name', 'index', 'signature']);
@@ -51,21 +53,30 @@ export function addToMessage(message: Message, parts: JsonObject): void {
 }
 
 /**
- * Folds the chunks of a run into its JSON answer (`wire.md` J1, J2). The chunks are the gateway's own, so indexes are
+ * Folds the pieces of a run into its JSON answer (`wire.md` J1, J2). They are the gateway's own, so indexes are
  * dense and names come once.
  */
-export async function fold(chunks: AsyncIterable<Chunk>): Promise<Completion> {
+export async function fold(answer: AsyncIterable<Pieces>): Promise<Completion> {
   const top: JsonObject = { id: '', object: 'chat.completion', created: 0, model: '' };
   const choices = new Map<number, Choice>();
   let usage: Json | undefined;
-  for await (const chunk of chunks) {
-    const { choices: added, object: _object, obfuscation: _obfuscation, usage: spent, ...rest } = chunk;
-    Object.assign(top, rest);
-    usage = spent ?? usage;
-    for (const choice of added) {
-      const known = choices.get(choice.index) ?? emptyChoice(choice.index);
-      choices.set(choice.index, known);
-      addToChoice(known, choice);
+  const choiceOf = (index: number): Choice => {
+    const known = choices.get(index) ?? emptyChoice(index);
+    choices.set(index, known);
+    return known;
+  };
+  for await (const pieces of answer) {
+    for (const piece of pieces) {
+      const {
+        choices: added,
+        object: _object,
+        obfuscation: _obfuscation,
+        usage: spent,
+        ...rest
+      } = chunkOf(piece);
+      Object.assign(top, rest);
+      usage = spent ?? usage;
+      for (const choice of added) addToChoice(choiceOf(choice.index), choice);
     }
   }
   const ordered = [...choices.values()].toSorted((a, b) => a.index - b.index);

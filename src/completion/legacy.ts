@@ -1,7 +1,8 @@
 // Clients that still speak `functions` and `function_call`: translated to tools on the way in, and back on the way out.
 import { createHash } from 'node:crypto';
-import type { Chunk, ChunkChoice, Json, JsonObject } from '../openai/chat.ts';
+import type { ChunkChoice, Json, JsonObject, Piece, Pieces } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
+import { isMoreText } from '../openai/more-text.ts';
 import { checkValue, type ParkedPart } from './park.ts';
 import { readElements, readMember, withElements, withMembers, type ChatRequest } from '../openai/request.ts';
 
@@ -52,11 +53,17 @@ function fromLegacyMessages(request: ChatRequest): string[] {
 }
 
 /** L3, L4: the first client call as `function_call`, finish `function_call`; further ones are left out. */
-export async function* toLegacy(chunks: AsyncIterable<Chunk>): AsyncGenerator<Chunk, void, undefined> {
-  for await (const chunk of chunks) {
-    const choices = chunk.choices.flatMap(toLegacyChoice);
-    if (choices.length > 0 || chunk.choices.length === 0) yield { ...chunk, choices };
+export async function* toLegacy(answer: AsyncIterable<Pieces>): AsyncGenerator<Pieces, void, undefined> {
+  for await (const pieces of answer) {
+    const translated = pieces.flatMap(toLegacyPiece);
+    if (translated.length > 0) yield translated;
   }
+}
+
+function toLegacyPiece(piece: Piece): Piece[] {
+  if (isMoreText(piece)) return [piece];
+  const choices = piece.choices.flatMap(toLegacyChoice);
+  return choices.length > 0 || piece.choices.length === 0 ? [{ ...piece, choices }] : [];
 }
 
 function toLegacyChoice(choice: ChunkChoice): ChunkChoice[] {

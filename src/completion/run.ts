@@ -1,19 +1,19 @@
 // The loop: ask, forward or hold, call, append, ask again. One generator for streamed and plain answers.
-import type { Chunk, JsonObject, Message, PluginCall, ToolCall, ToolResult, Usage } from '../openai/chat.ts';
+import type { JsonObject, Message, Pieces, PluginCall, ToolCall, ToolResult, Usage } from '../openai/chat.ts';
 import { appendElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import { createAnswer, type Answer } from './answer.ts';
 import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
-import { step, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
+import { charactersOf, step, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
 import type { AssemblerOptions, Owner } from './tool-calls.ts';
 import { addUsage, completionTokens } from './usage.ts';
 
 /** The two doors of the loop, and what it may know of the functions behind them. */
 export interface Doors {
   /** One upstream answer. Throws when it fails, at any time. */
-  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
   /** One plugin call. A plugin's failure is a result; throws only when the signal aborts. */
   readonly call: (toolCall: ToolCall, signal: AbortSignal) => Promise<ToolResult>;
   /** Whether a function of exactly this name was injected. */
@@ -69,13 +69,14 @@ export async function* run(
   request: ChatRequest,
   doors: Doors,
   options: RunOptions,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
   const state = start(request, doors, options);
   const outcome = yield* ask(state, request, { choice: null, ignoreCalls: false });
   state.choicesOpen = outcome.choices.length;
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
   yield* choices.length === 1 && choices[0] ? choices[0] : merged(choices);
-  yield* state.answer.usage(state.usage);
+  const usage = state.answer.usage(state.usage);
+  if (usage.length > 0) yield usage;
 }
 
 function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
@@ -121,13 +122,13 @@ async function* ask(
   run: Run,
   request: ChatRequest,
   options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
-): AsyncGenerator<Chunk, StepOutcome, undefined> {
+): AsyncGenerator<Pieces, StepOutcome, undefined> {
   const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, ...options });
   run.spent.steps += 1;
   run.onStep(outcome.usage, outcome.id);
   run.usage = addUsage(run.usage, outcome.usage);
   if (run.tokensLeft !== null) {
-    run.tokensLeft -= completionTokens(outcome.usage) ?? Math.ceil(outcome.characters / 3);
+    run.tokensLeft -= completionTokens(outcome.usage) ?? Math.ceil(charactersOf(outcome) / 3);
   }
   return outcome;
 }
@@ -137,7 +138,7 @@ async function* conclude(
   run: Run,
   choice: StepChoice,
   top: JsonObject,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
   const hidden: Message[] = [];
   let request = run.first;
   let closing = false;
@@ -177,7 +178,7 @@ async function* conclude(
     };
   }
   if (closing && !choice.spoke) {
-    yield run.answer.delta({ index: choice.index, delta: { content: closingSentence } });
+    yield [run.answer.delta({ index: choice.index, delta: { content: closingSentence } })];
     yield* finish(run, choice, 'length', top, hidden);
     return;
   }
@@ -191,17 +192,17 @@ async function* finish(
   reason: string,
   top: JsonObject,
   hidden: readonly Message[],
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
   const { index, held, structured, rest, message } = choice;
-  yield* run.answer.open(index, null);
-  for (const piece of held) yield run.answer.delta(piece);
-  if (Object.keys(structured).length > 0) yield run.answer.delta({ index, delta: structured });
+  const pieces = [...run.answer.open(index, null), ...held.map((piece) => run.answer.delta(piece))];
+  if (Object.keys(structured).length > 0) pieces.push(run.answer.delta({ index, delta: structured }));
   if (hidden.length > 0 && reason !== 'tool_calls')
     await run.doors.keep({ hidden, shown: run.answer.textOf(index), said: textOf(message.content) });
   run.choicesOpen -= 1;
   const last = run.choicesOpen === 0;
   const trace = last ? tracedCalls(run) : {};
-  yield run.answer.finish({ ...rest, index, delta: {}, finish_reason: reason }, { ...top, ...trace });
+  pieces.push(run.answer.finish({ ...rest, index, delta: {}, finish_reason: reason }, { ...top, ...trace }));
+  yield pieces;
 }
 
 /** E8: what the plugin calls were, at the top level of the last finish chunk. */

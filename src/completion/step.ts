@@ -1,6 +1,7 @@
 // One step: asks the upstream once, forwards what the client may see at once, holds the gateway's own calls.
-import type { Chunk, ChunkChoice, Json, JsonObject, Message, Usage } from '../openai/chat.ts';
+import type { Chunk, ChunkChoice, Json, JsonObject, Message, Piece, Pieces, Usage } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
+import { chunkOf, isMoreText } from '../openai/more-text.ts';
 import { unknownMembers, type Answer } from './answer.ts';
 import { addToMessage, merge } from './fold.ts';
 import { createToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';
@@ -42,63 +43,102 @@ export interface StepOutcome {
   readonly usage: Usage | null;
   /** The upstream's id of the answer; `""` when it has none. */
   readonly id: string;
-  /** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */
-  readonly characters: number;
   /** Unknown top-level members that no visible chunk has carried yet. */
   readonly top: JsonObject;
 }
 
+/** A chunk of text and what the client saw of it: whatever differs from it in its text alone is shown alike. */
+interface Shown {
+  readonly from: Chunk;
+  readonly to: Chunk;
+  readonly choice: StepChoiceState;
+}
+
 /** Reads one upstream answer. Yields what the client sees of it; returns what the loop needs. */
 export async function* step(
-  chunks: AsyncIterable<Chunk>,
+  chunks: AsyncIterable<Pieces>,
   options: StepOptions,
-): AsyncGenerator<Chunk, StepOutcome, undefined> {
+): AsyncGenerator<Pieces, StepOutcome, undefined> {
   const { answer } = options;
-  const choices = new Map<number, ReturnType<typeof createChoice>>();
+  const choices = new Map<number, StepChoiceState>();
   let usage: Usage | null = null;
   let id = '';
   let top: JsonObject = {};
   let waiting: JsonObject[] = [];
+  let shown = null as Shown | null;
 
-  for await (const chunk of chunks) {
+  function choiceOf({ index: said }: ChunkChoice): StepChoiceState {
+    const index = options.choice ?? (Number.isInteger(said) && said >= 0 ? said : 0);
+    const choice = choices.get(index) ?? createChoice(index, options);
+    choices.set(index, choice);
+    return choice;
+  }
+
+  /** What the client sees of a chunk. */
+  function show(chunk: Chunk, like: Chunk): Chunk[] {
+    const visible: Chunk[] = [];
+    shown = null;
     answer.learn(chunk);
     usage = usageOf(chunk) ?? usage;
     id ||= typeof chunk.id === 'string' ? chunk.id : '';
     const added = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
     const unknown = unknownMembers(chunk);
+    const alone = waiting.length === 0 && Object.keys(top).length === 0;
     if (added.length === 0 && unknown && !usageOf(chunk)) waiting.push(unknown);
     else if (unknown) top = { ...top, ...unknown };
     if (added.length > 0) {
-      yield* waiting.map((members) => answer.extra(members));
+      visible.push(...waiting.map((members) => answer.extra(members)));
       waiting = [];
     }
-    for (const choice of added) {
-      const index =
-        options.choice ?? (Number.isInteger(choice.index) && choice.index >= 0 ? choice.index : 0);
-      const state = choices.get(index) ?? createChoice(index, options);
-      choices.set(index, state);
-      const visible = state.add(choice);
-      if (state.began()) yield* answer.open(index, typeof choice.delta?.content === 'string' ? '' : null);
-      for (const piece of visible) {
-        yield answer.delta(piece, top);
+    for (const one of added) {
+      const choice = choiceOf(one);
+      const pieces = choice.add(one);
+      if (choice.began())
+        visible.push(...answer.open(choice.index, typeof one.delta?.content === 'string' ? '' : null));
+      for (const piece of pieces) {
+        visible.push(answer.delta(piece, top));
         top = {};
       }
+      const [to, further] = visible;
+      const text = one.delta?.content;
+      if (alone && to && !further && typeof text === 'string' && to.choices[0]?.delta.content === text)
+        shown = { from: like, to, choice };
     }
     // What belongs to a swallowed piece must not reappear on another one.
     delete top['obfuscation'];
+    return visible;
   }
-  yield* waiting.map((members) => answer.extra(members));
 
-  const ends: StepChoice[] = [];
-  let characters = 0;
-  for (const state of choices.values()) {
-    const { visible, end } = state.end();
-    for (const piece of visible) yield answer.delta(piece);
-    ends.push(end);
-    characters += JSON.stringify(end.message).length;
+  for await (const pieces of chunks) {
+    const visible: Piece[] = [];
+    for (const piece of pieces) {
+      const like = isMoreText(piece) ? piece.like : piece;
+      if (isMoreText(piece) && shown?.from === like) {
+        shown.choice.more(piece.text);
+        answer.more(shown.choice.index, piece.text);
+        visible.push({ ...piece, like: shown.to });
+      } else visible.push(...show(chunkOf(piece), like));
+    }
+    if (visible.length > 0) yield visible;
   }
-  return { choices: ends, usage, id, characters, top };
+
+  const visible: Piece[] = waiting.map((members) => answer.extra(members));
+  const ends: StepChoice[] = [];
+  for (const choice of choices.values()) {
+    const { visible: late, end } = choice.end();
+    visible.push(...late.map((piece) => answer.delta(piece)));
+    ends.push(end);
+  }
+  if (visible.length > 0) yield visible;
+  return { choices: ends, usage, id, top };
 }
+
+/** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */
+export function charactersOf({ choices }: StepOutcome): number {
+  return choices.reduce((sum, { message }) => sum + JSON.stringify(message).length, 0);
+}
+
+type StepChoiceState = ReturnType<typeof createChoice>;
 
 /** Gathers one choice of a step. */
 function createChoice(index: number, options: StepOptions) {
@@ -136,6 +176,12 @@ function createChoice(index: number, options: StepOptions) {
   }
 
   return {
+    index,
+    /** Text behind text that was shown as it came. */
+    more(text: string): void {
+      message.content = `${message.content as string}${text}`;
+      options.lastCharacter.set(index, text.at(-1) ?? '');
+    },
     /** True once, at the first piece. */
     began(): boolean {
       const first = !begun;

@@ -6,8 +6,9 @@ import { lastMessageText } from '../completion/park.ts';
 import { run } from '../completion/run.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import type { Chunk, Completion } from '../openai/chat.ts';
+import type { Completion, Pieces } from '../openai/chat.ts';
 import { encodeEvent } from '../openai/event-stream.ts';
+import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { isGatewayError } from '../errors.ts';
 import type { Audit } from '../telemetry/audit.ts';
@@ -33,7 +34,7 @@ const maxJsonSeconds = 290;
 /** Calls of one step (F-U39), and calls that make no sense in one run (A1). */
 const fixedLimits = { callsPerStep: 16, badCalls: 3 } as const;
 
-type Chunks = AsyncGenerator<Chunk, void, undefined>;
+type Answer = AsyncGenerator<Pieces, void, undefined>;
 
 /** What the run of one exchange works with. */
 interface Work {
@@ -55,7 +56,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const work: Work = { exchange, streamed, signals: watched, tape, options, headers };
   const { keep } = tape;
   const log = streamed
-    ? createEventLog(chunksOf(work), { keep, write: (chunk) => encodeEvent(JSON.stringify(chunk)) })
+    ? createEventLog(answerOf(work), { keep, write: createEventWriter() })
     : createEventLog(bodyOf(work), { keep, write: (body) => JSON.stringify(body) });
   watched.signal.addEventListener('abort', () => {
     const { reason } = watched.signal as { reason: unknown };
@@ -82,16 +83,16 @@ export function isStreamed({ client }: Exchange): boolean {
 }
 
 async function* bodyOf(work: Work): AsyncGenerator<Completion, void, undefined> {
-  yield await fold(chunksOf(work));
+  yield await fold(answerOf(work));
 }
 
-function chunksOf(work: Work): Chunks {
+function answerOf(work: Work): Answer {
   const recorder = createRecorder(work);
-  return recorder.chunks(askWithOrWithout(work, recorder), work.signals.signal);
+  return recorder.watch(askWithOrWithout(work, recorder), work.signals.signal);
 }
 
 /** C2, C3: a request that was refused may have been refused for the injected functions: once more without them. */
-async function* askWithOrWithout(work: Work, recorder: RunRecorder): Chunks {
+async function* askWithOrWithout(work: Work, recorder: RunRecorder): Answer {
   const { exchange, options, streamed, headers } = work;
   const { upstream, model, injected, bare, request } = exchange;
   const { refusedTools, log } = options;
@@ -128,7 +129,7 @@ function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
 function startRun(
   { exchange, streamed, signals, tape, options, headers }: Work,
   recorder: RunRecorder,
-): Chunks {
+): Answer {
   const { injected, upstream, tools, consumer, client, legacy, request, model } = exchange;
   const lastText = lastMessageText(client);
   const place = readElements(client, 'messages').length;
@@ -157,7 +158,7 @@ function startRun(
       await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
     },
   };
-  const chunks = run(injected.request, doors, {
+  const answer = run(injected.request, doors, {
     ...signals,
     budget: { ...options.budget, ...fixedLimits },
     clientTools: injected.clientTools,
@@ -169,7 +170,17 @@ function startRun(
     created: tape.created,
     newId: taped.newId,
   });
-  return legacy ? toLegacy(chunks) : chunks;
+  return legacy ? toLegacy(answer) : answer;
+}
+
+/** Writes what came together as the text of its events. */
+function createEventWriter(): (pieces: Pieces) => string {
+  const write = createPieceWriter();
+  return (pieces) => {
+    let text = '';
+    for (const piece of pieces) text += encodeEvent(write(piece));
+    return text;
+  };
 }
 
 function wantsUsage(client: ChatRequest): boolean {

@@ -1,7 +1,7 @@
 // Watches a run, and writes its one audit record, however it ends.
 import type { Doors, RunOptions } from '../completion/run.ts';
 import { isGatewayError, UpstreamError } from '../errors.ts';
-import type { Chunk, Usage } from '../openai/chat.ts';
+import type { Pieces, Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
 
 export interface RunFacts {
@@ -18,11 +18,11 @@ export interface RunRecorder {
   readonly onStep: RunOptions['onStep'];
   /** An upstream has answered a request, under this id of its own. */
   readonly onAnswer: (requestId: string | null) => void;
-  /** The chunks, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
-  readonly chunks: (
-    chunks: AsyncGenerator<Chunk, void, undefined>,
+  /** The answer, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
+  readonly watch: (
+    answer: AsyncGenerator<Pieces, void, undefined>,
     signal: AbortSignal,
-  ) => AsyncGenerator<Chunk, void, undefined>;
+  ) => AsyncGenerator<Pieces, void, undefined>;
   /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
   readonly answered: () => boolean;
   readonly pluginCalls: () => number;
@@ -76,10 +76,10 @@ export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
       if (result.call) pluginCalls += 1;
       return result;
     },
-    async *chunks(chunks, signal) {
+    async *watch(answer, signal) {
       let outcome: [status: number, error: string | null] = [499, 'client_closed_request'];
       try {
-        yield* chunks;
+        yield* answer;
         outcome = [200, null];
       } catch (error) {
         const shown: unknown = signal.aborted ? signal.reason : error;

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type { Chunk, ToolCall, ToolResult } from '../openai/chat.ts';
+import type { Chunk, Piece, Pieces, ToolCall, ToolResult } from '../openai/chat.ts';
+import { chunkOf } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 
@@ -39,8 +40,8 @@ interface TapedCall {
   sideEffect: boolean;
 }
 
-/** Chunks of one upstream answer that may be kept. */
-const maxChunks = 4_096;
+/** Pieces of one upstream answer that may be kept. */
+const maxPieces = 4_096;
 
 /** Characters of all upstream answers of a run that may be kept. */
 const maxStepCharacters = 1024 * 1024;
@@ -53,8 +54,8 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
   let sideEffect = false;
   let stepCharacters = 0;
 
-  function keepStep(key: string, chunks: readonly Chunk[]): void {
-    const text = JSON.stringify(chunks);
+  function keepStep(key: string, pieces: Pieces): void {
+    const text = JSON.stringify(pieces.map(chunkOf));
     if (stepCharacters + text.length > maxStepCharacters || !keep(text.length)) return;
     stepCharacters += text.length;
     steps.set(key, text);
@@ -71,11 +72,11 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
   function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
     const seen = new Map<string, number>();
     /** Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. */
-    const pending = new Map<string, readonly Chunk[]>();
+    const pending = new Map<string, Pieces>();
     const keyOf = createStepKey();
     let ids = 0;
 
-    function ask(request: ChatRequest, stop: AbortSignal): AsyncIterable<Chunk> {
+    function ask(request: ChatRequest, stop: AbortSignal): AsyncIterable<Pieces> {
       const key = keyOf(request);
       const known = steps.get(key);
       return known === undefined ? record(key, live.ask(request, stop)) : replay(known);
@@ -83,14 +84,14 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
 
     async function* record(
       key: string,
-      answer: AsyncIterable<Chunk>,
-    ): AsyncGenerator<Chunk, void, undefined> {
-      const chunks: Chunk[] = [];
-      for await (const chunk of answer) {
-        if (chunks.length <= maxChunks) chunks.push(chunk);
-        yield chunk;
+      answer: AsyncIterable<Pieces>,
+    ): AsyncGenerator<Pieces, void, undefined> {
+      const kept: Piece[] = [];
+      for await (const pieces of answer) {
+        if (kept.length <= maxPieces) kept.push(...pieces);
+        yield pieces;
       }
-      if (chunks.length <= maxChunks) pending.set(key, chunks);
+      if (kept.length <= maxPieces) pending.set(key, kept);
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
@@ -123,7 +124,7 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
       ask,
       async call(toolCall, stop) {
         stop.throwIfAborted();
-        for (const [key, chunks] of pending) keepStep(key, chunks);
+        for (const [key, pieces] of pending) keepStep(key, pieces);
         pending.clear();
         const { key, places } = placesOf(toolCall);
         const place = seen.get(key) ?? 0;
@@ -138,8 +139,8 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
   return { play, keep, hadSideEffect: () => sideEffect, created: Math.floor(Date.now() / 1000) };
 }
 
-async function* replay(step: string): AsyncGenerator<Chunk, void, undefined> {
-  yield* JSON.parse(step) as Chunk[];
+async function* replay(step: string): AsyncGenerator<Pieces, void, undefined> {
+  yield JSON.parse(step) as Chunk[];
 }
 
 /**

@@ -1,14 +1,17 @@
 // Reads the events, or the one JSON body, of an upstream's answer as chunks; here as chat completions send them.
-import type { Chunk, ChunkChoice, JsonObject } from './chat.ts';
+import type { Chunk, ChunkChoice, JsonObject, MoreText } from './chat.ts';
 import { isJsonObject } from './exact-json.ts';
+import { createTextFinder } from './more-text.ts';
 import { unfold } from './unfold.ts';
 
 /** Reads one answer, one parsed object at a time. */
 export interface AnswerReader {
   /** The longest event that makes sense (D3). */
   readonly maxEventBytes: number;
-  /** The chunks that an event of a stream brings. */
-  readonly event: (value: JsonObject) => Chunk[];
+  /** What the data of an event brings when it can be told without a parser; `null` when not. */
+  readonly more: (data: string) => MoreText | null;
+  /** The chunks that an event of a stream brings; `data` is the text of `value`. */
+  readonly event: (value: JsonObject, data: string) => Chunk[];
   /** The chunks of a whole answer. */
   readonly whole: (value: JsonObject) => Chunk[];
   /** The failure that an event or an answer of status 200 carries (`wire.md` A9), `null` when it carries none. */
@@ -19,11 +22,14 @@ export interface AnswerReader {
 
 /** Reads an answer of `/v1/chat/completions`. Few servers send events beyond a MiB; who expects one says so (D3). */
 export function createChatReader(maxEventBytes: number = 1024 * 1024): AnswerReader {
+  const texts = createTextFinder();
   let finished = false;
   return {
     maxEventBytes,
-    event(value) {
+    more: texts.find,
+    event(value, data) {
       const chunk = toChunk(value);
+      texts.learn(data, value, chunk);
       finished ||= chunk.choices.some((choice) => Boolean(choice.finish_reason));
       return [chunk];
     },

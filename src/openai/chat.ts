@@ -66,6 +66,24 @@ export interface Chunk {
   [name: string]: Json | undefined | ChunkChoice[] | Usage | null;
 }
 
+/**
+ * A chunk once more, with other text: most of a stream is that, and is neither parsed nor written again (`more-text.ts`).
+ * `like` has one choice, whose delta has `content` alone.
+ */
+export interface MoreText {
+  readonly like: Chunk;
+  /** In place of the content of `like`; no character of it needs an escape in JSON. */
+  readonly text: string;
+  /** In place of the `obfuscation` of `like`, if it has one; likewise. */
+  readonly obfuscation: string | null;
+}
+
+/** A piece of a streamed answer. */
+export type Piece = Chunk | MoreText;
+
+/** Pieces that came together: one read of the upstream's bytes, one write to the client. */
+export type Pieces = readonly Piece[];
+
 /** One choice of a complete answer. */
 export interface Choice {
   index: number;

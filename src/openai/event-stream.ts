@@ -5,32 +5,36 @@ export class EventTooLargeError extends RangeError {
   override readonly name = 'EventTooLargeError';
 }
 
+/** Takes the bytes of a stream as they come. */
+export interface EventDecoder {
+  /** The data of each event that ends in these bytes. Throws {@link EventTooLargeError}, after what came before it. */
+  readonly push: (bytes: Uint8Array) => string[];
+  /** The bytes are over: the last event counts without its blank line (`wire.md` D2). */
+  readonly end: () => string[];
+}
+
 /**
- * Yields the data of each event. Takes LF, CRLF and CR, data lines with or without a blank, several data lines,
- * comments, a byte order mark, any split of the bytes (`wire.md` D1). The last event counts without its blank line
- * (D2). Throws {@link EventTooLargeError} when one event is longer than `maxEventBytes` (counted in UTF-16 units).
+ * Decodes LF, CRLF and CR, data lines with or without a blank, several data lines, comments, a byte order mark, any
+ * split of the bytes (`wire.md` D1). `maxEventBytes` bounds one event, counted in UTF-16 units.
  */
-export async function* decodeEvents(
-  body: AsyncIterable<Uint8Array>,
-  options: { readonly maxEventBytes: number },
-): AsyncGenerator<string, void, undefined> {
-  const lines = createLineSplitter();
+export function createEventDecoder({ maxEventBytes }: { readonly maxEventBytes: number }): EventDecoder {
   const decoder = new TextDecoder();
+  const lines = createLineSplitter();
   let data: string | null = null;
   let size = 0;
 
   // Wherever the bytes are cut, the same event is too large: each line counts, and what waits for its end.
-  function count(length: number): void {
-    if (size + length <= options.maxEventBytes) return;
-    throw new EventTooLargeError(`an event is larger than ${options.maxEventBytes} bytes`);
-  }
+  const isTooLarge = (length: number): boolean => size + length > maxEventBytes;
 
-  function* take(text: string): Generator<string, void, undefined> {
+  function take(text: string): string[] {
+    const events: string[] = [];
+    let tooLarge = false;
     for (const line of lines.push(text)) {
-      count(line.length);
+      tooLarge = isTooLarge(line.length);
+      if (tooLarge) break;
       size += line.length;
       if (line === '') {
-        if (data !== null) yield data;
+        if (data !== null) events.push(data);
         data = null;
         size = 0;
       } else if (line.startsWith('data:')) {
@@ -38,48 +42,58 @@ export async function* decodeEvents(
         data = data === null ? value : `${data}\n${value}`;
       }
     }
-    count(lines.pending());
+    if (tooLarge || isTooLarge(lines.pending())) {
+      if (events.length === 0) throw new EventTooLargeError(`an event is larger than ${maxEventBytes} bytes`);
+      size = Infinity; // what comes next throws
+    }
+    return events;
   }
 
-  for await (const bytes of body) yield* take(decoder.decode(bytes, { stream: true }));
-  yield* take(`${decoder.decode()}\n\n`);
+  return {
+    push: (bytes) => take(decoder.decode(bytes, { stream: true })),
+    end: () => take(`${decoder.decode()}\n\n`),
+  };
 }
 
 /** Splits text into lines as it comes; a CRLF that is cut in the middle is one line end. */
 function createLineSplitter() {
-  let parts: string[] = [];
+  let waiting: string[] = [];
   let length = 0;
   let afterReturn = false;
+
+  /** The line that ends here, with what waited for its end. */
+  function whole(end: string): string {
+    if (waiting.length === 0) return end;
+    const line = waiting.join('') + end;
+    waiting = [];
+    length = 0;
+    return line;
+  }
+
   return {
     pending: () => length,
-    *push(text: string): Generator<string, void, undefined> {
-      let start = 0;
-      for (let at = 0; at < text.length; at += 1) {
-        const code = text.charCodeAt(at);
-        if (code !== 0x0a && code !== 0x0d) {
-          afterReturn = false;
-          continue;
+    push(text: string): string[] {
+      const found: string[] = [];
+      let start = afterReturn && text.startsWith('\n') ? 1 : 0;
+      if (text !== '') afterReturn = false;
+      let feed = text.indexOf('\n', start);
+      let back = text.indexOf('\r', start);
+      while (feed >= 0 || back >= 0) {
+        const end = back < 0 || (feed >= 0 && feed < back) ? feed : back;
+        found.push(whole(text.slice(start, end)));
+        start = end + 1;
+        if (end === back) {
+          afterReturn = start === text.length;
+          if (text.charCodeAt(start) === 0x0a) start += 1;
+          back = text.indexOf('\r', start);
         }
-        if (code === 0x0a && afterReturn) {
-          afterReturn = false;
-          start = at + 1;
-          continue;
-        }
-        afterReturn = code === 0x0d;
-        const line = text.slice(start, at);
-        start = at + 1;
-        if (parts.length === 0) yield line;
-        else {
-          const whole = parts.join('') + line;
-          parts = [];
-          length = 0;
-          yield whole;
-        }
+        if (feed >= 0 && feed < start) feed = text.indexOf('\n', start);
       }
       if (start < text.length) {
-        parts.push(text.slice(start));
+        waiting.push(text.slice(start));
         length += text.length - start;
       }
+      return found;
     },
   };
 }

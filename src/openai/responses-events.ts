@@ -120,6 +120,7 @@ export function createResponsesReader(
   }
 
   return {
+    more: () => null,
     maxEventBytes: Math.max(leastMaxEventBytes, maxEventBytes),
     event(value) {
       const { type, response, item, delta, obfuscation } = value;

@@ -2,7 +2,7 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
-import type { Chunk } from '../openai/chat.ts';
+import type { Pieces } from '../openai/chat.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
 import { readElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
@@ -27,7 +27,7 @@ export interface AskContext {
 }
 
 /** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason. */
-export type Ask = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+export type Ask = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
 
 /** One upstream, as a run reaches it. */
 export interface Connection {

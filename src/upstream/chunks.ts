@@ -2,23 +2,23 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
-import type { Chunk, JsonObject } from '../openai/chat.ts';
+import type { JsonObject, Piece, Pieces } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { decodeEvents, EventTooLargeError } from '../openai/event-stream.ts';
+import { createEventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
 
 /** The longest JSON answer, in bytes (section 8). */
 export const maxJsonBytes = 64 * 1024 * 1024;
 
 /**
- * Yields the chunks of a successful answer, by its content type (`wire.md` D1 to D3), as `reader` reads it. Throws a
+ * Yields the pieces of a successful answer, by its content type (`wire.md` D1 to D3), as `reader` reads it. Throws a
  * `GatewayError` or an `UpstreamError` when it is cut, empty, something else, or carries an error (A9).
  */
 export async function* readChunks(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
   const type = contentType(answer);
   if (answer.status === 204 || answer.headers['content-length'] === '0') {
     await answer.body[Symbol.asyncIterator]().return?.();
@@ -35,20 +35,38 @@ async function* readEvents(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
+  const decoder = createEventDecoder(reader);
   let events = 0;
   let done = false;
-  try {
-    for await (const data of decodeEvents(answer.body, { maxEventBytes: reader.maxEventBytes })) {
+
+  /** The pieces of some events; what is wrong with one of them is thrown behind those before it. */
+  function* read(data: readonly string[]): Generator<Pieces, void, undefined> {
+    const pieces: Piece[] = [];
+    let failure: unknown = null;
+    for (const one of data) {
       events += 1;
-      done = data === '[DONE]';
+      done = one === '[DONE]';
       if (done) break; // D2: what comes behind it is not read
-      const value = data.trim() === '' ? {} : parseObject(data, speaker);
-      if (Object.keys(value).length === 0) continue; // a ping
-      const failure = reader.failure(value);
-      if (failure) throw failureWithin(speaker, failure);
-      yield* reader.event(value);
+      try {
+        const more = reader.more(one);
+        if (more) pieces.push(more);
+        else pieces.push(...readEvent(one, speaker, reader));
+      } catch (error) {
+        failure = error;
+        break;
+      }
     }
+    if (pieces.length > 0) yield pieces;
+    if (failure !== null) throw failure;
+  }
+
+  try {
+    for await (const bytes of answer.body) {
+      yield* read(decoder.push(bytes));
+      if (done) break;
+    }
+    if (!done) yield* read(decoder.end());
   } catch (error) {
     if (!(error instanceof EventTooLargeError)) throw error;
     throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });
@@ -57,11 +75,19 @@ async function* readEvents(
   if (!reader.finished(done)) throw gatewayError('upstream_truncated', [speaker.name]);
 }
 
+function readEvent(data: string, speaker: Speaker, reader: AnswerReader): Pieces {
+  const value = data.trim() === '' ? {} : parseObject(data, speaker);
+  if (Object.keys(value).length === 0) return []; // a ping
+  const failure = reader.failure(value);
+  if (failure) throw failureWithin(speaker, failure);
+  return reader.event(value, data);
+}
+
 async function* readJson(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Pieces, void, undefined> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of answer.body) {
@@ -74,7 +100,7 @@ async function* readJson(
   const value = parseObject(text, speaker);
   const failure = reader.failure(value);
   if (failure) throw failureWithin(speaker, failure);
-  yield* reader.whole(value);
+  yield reader.whole(value);
 }
 
 function parseObject(text: string, speaker: Speaker): JsonObject {

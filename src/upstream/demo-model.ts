@@ -1,6 +1,6 @@
 // The embedded demo model: a deterministic stand-in, so that the whole loop runs on a fresh machine without a key.
 import { randomUUID } from 'node:crypto';
-import type { Chunk, Delta, Json, JsonObject, Message, Usage } from '../openai/chat.ts';
+import type { Chunk, Delta, Json, JsonObject, Message, Pieces, Usage } from '../openai/chat.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { forceCall, planCalls, wordAnswer, type NextCall, type PastCall } from './demo-plan.ts';
 import { readTools } from './demo-tools.ts';
@@ -22,7 +22,7 @@ export interface DemoModel {
   /** Patterns of the models that it serves: all. */
   readonly models: readonly string[];
   /** Answers one chat request. The same messages and tools get the same answer. */
-  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Chunk>;
+  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
 }
 
 /**
@@ -48,20 +48,20 @@ export function createDemoModel(options: DemoModelOptions = {}): DemoModel {
       });
       const size = readMember(request, 'stream') === true ? 16 : Infinity;
       signal.throwIfAborted();
-      yield chunk({ role: 'assistant', content: answer.calls.length > 0 ? null : '' });
+      yield [chunk({ role: 'assistant', content: answer.calls.length > 0 ? null : '' })];
       for (const text of pieces(answer.text, size)) {
         signal.throwIfAborted();
-        yield chunk({ content: text });
+        yield [chunk({ content: text })];
       }
       for (const [index, call] of answer.calls.entries()) {
         const start = { id: `call_${id().replaceAll('-', '').slice(0, 24)}`, type: 'function' };
-        yield chunk({ tool_calls: [{ index, ...start, function: { name: call.name, arguments: '' } }] });
+        yield [chunk({ tool_calls: [{ index, ...start, function: { name: call.name, arguments: '' } }] })];
         for (const text of pieces(JSON.stringify(call.arguments), size)) {
-          yield chunk({ tool_calls: [{ index, function: { arguments: text } }] });
+          yield [chunk({ tool_calls: [{ index, function: { arguments: text } }] })];
         }
       }
-      yield chunk({}, answer.calls.length > 0 ? 'tool_calls' : 'stop');
-      yield { ...head, choices: [], usage: countTokens(request, answer) };
+      yield [chunk({}, answer.calls.length > 0 ? 'tool_calls' : 'stop')];
+      yield [{ ...head, choices: [], usage: countTokens(request, answer) }];
     },
   };
 }

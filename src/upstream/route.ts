@@ -76,10 +76,10 @@ export function createRoute(
       for (;;) {
         try {
           const fitting = tools === undefined ? request : withMembers(request, { tools });
-          for await (const chunk of door(fitting, signal)) {
+          for await (const pieces of door(fitting, signal)) {
             if (!settled) current.health.answered();
             settled = true;
-            yield chunk;
+            yield pieces;
           }
           settled = true;
           return;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fold } from '../../src/completion/fold.ts';
 import { fromLegacy, isLegacy, legacyCallId, toLegacy } from '../../src/completion/legacy.ts';
-import type { Chunk, JsonObject } from '../../src/openai/chat.ts';
+import type { JsonObject, Pieces } from '../../src/openai/chat.ts';
 import { parseRequest, requestText } from '../../src/openai/request.ts';
 import { answer, call, play } from './scripted.ts';
 
@@ -52,8 +52,8 @@ test('L3, L4: the first client call comes as function_call, further ones are lef
       answer({ tool_calls: [call('a', 'weather', { q: 1 }), call('b', 'weather', { q: 2 })] }, 'tool_calls'),
     ],
   });
-  async function* replay(): AsyncGenerator<Chunk> {
-    yield* chunks;
+  async function* replay(): AsyncGenerator<Pieces> {
+    yield chunks;
   }
   const { choices } = await fold(toLegacy(replay()));
   assert.deepEqual(choices[0]?.message, {

@@ -2,7 +2,8 @@
 import { fold } from '../../src/completion/fold.ts';
 import type { ParkedPart } from '../../src/completion/park.ts';
 import { run, type Doors, type RunOptions } from '../../src/completion/run.ts';
-import type { Chunk, Completion, JsonObject, ToolCall, ToolResult } from '../../src/openai/chat.ts';
+import type { Chunk, Completion, JsonObject, Pieces, ToolCall, ToolResult } from '../../src/openai/chat.ts';
+import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest, requestText, type ChatRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
 
@@ -66,11 +67,11 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
     JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...request }),
   );
   let ids = 0;
-  async function* ask(asked: ChatRequest): AsyncGenerator<Chunk> {
+  async function* ask(asked: ChatRequest): AsyncGenerator<Pieces> {
     requests.push(JSON.parse(requestText(asked)) as JsonObject);
-    yield* steps[requests.length - 1] ?? answer({ content: 'script over' });
+    yield steps[requests.length - 1] ?? answer({ content: 'script over' });
   }
-  const chunks = await Array.fromAsync(
+  const batches = await Array.fromAsync(
     run(
       client,
       {
@@ -101,7 +102,8 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
     ),
   );
   async function* replay() {
-    yield* chunks;
+    yield* batches;
   }
+  const chunks = batches.flat().map(chunkOf);
   return { requests, calls, parked, kept, chunks, completion: await fold(replay()) };
 }

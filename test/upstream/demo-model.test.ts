@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Chunk, Json, JsonObject } from '../../src/openai/chat.ts';
+import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createDemoModel } from '../../src/upstream/demo-model.ts';
 
@@ -77,7 +78,7 @@ async function ask(messages: object[], more: object = {}): Promise<Answer> {
   const request = parseRequest(JSON.stringify({ model: 'any', messages, tools, ...more }));
   const chunks: Chunk[] = [];
   const signal = new AbortController().signal;
-  for await (const chunk of createDemoModel().ask(request, signal)) chunks.push(chunk);
+  for await (const pieces of createDemoModel().ask(request, signal)) chunks.push(...pieces.map(chunkOf));
   const calls = new Map<number, { name: string; text: string }>();
   let content = '';
   for (const { delta } of chunks.flatMap((chunk) => chunk.choices)) {
@@ -289,8 +290,8 @@ test('an aborted signal stops the answer', async () => {
   const controller = new AbortController();
   await assert.rejects(
     async () => {
-      for await (const chunk of createDemoModel().ask(request, controller.signal)) {
-        assert.ok(chunk.choices);
+      for await (const pieces of createDemoModel().ask(request, controller.signal)) {
+        assert.ok(pieces.length > 0);
         controller.abort();
       }
     },

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isGatewayError, UpstreamError } from '../../src/errors.ts';
 import type { Chunk } from '../../src/openai/chat.ts';
+import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createUpstreams } from '../../src/upstream/upstream.ts';
 import { never, startEgress, startPeer } from '../egress/peers.ts';
@@ -83,7 +84,7 @@ for (const [endpoint, count] of Object.entries(endpoints)) {
       const chunks: Chunk[] = [];
       let outcome: number | string = 200;
       try {
-        for await (const chunk of door(request, never())) chunks.push(chunk);
+        for await (const pieces of door(request, never())) chunks.push(...pieces.map(chunkOf));
         assert.ok(chunks.some((chunk) => chunk.choices.length > 0));
       } catch (error) {
         if (!(error instanceof UpstreamError) && !isGatewayError(error)) throw error;

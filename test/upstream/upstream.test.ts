@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import type { Chunk } from '../../src/openai/chat.ts';
+import type { Chunk, Pieces } from '../../src/openai/chat.ts';
+import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createUpstreams, type Upstream } from '../../src/upstream/upstream.ts';
 import type { AskContext } from '../../src/upstream/ask.ts';
@@ -31,7 +32,7 @@ async function ask(upstream: Upstream, context: Partial<AskContext> = {}, signal
   const onAnswer = (shown: Record<string, string>): void => void (headers = shown);
   const door = upstream.ask({ headers: {}, authorization: null, onAnswer, ...context });
   const chunks: Chunk[] = [];
-  for await (const chunk of door(request, signal)) chunks.push(chunk);
+  for await (const pieces of door(request, signal)) chunks.push(...pieces.map(chunkOf));
   return { chunks, headers };
 }
 
@@ -532,8 +533,8 @@ test('a star stands for any text, nothing too', () => {
   }
 });
 
-async function drain(chunks: AsyncIterable<Chunk>): Promise<void> {
-  for await (const chunk of chunks) assert.ok(chunk.choices);
+async function drain(answer: AsyncIterable<Pieces>): Promise<void> {
+  for await (const pieces of answer) assert.ok(pieces.length > 0);
 }
 
 test('K5, C4: an upstream that thinks in silence between the events of /v1/responses is waited for', async (t) => {
@@ -552,6 +553,7 @@ test('K5, C4: an upstream that thinks in silence between the events of /v1/respo
   const door = upstream?.ask({ headers: {}, authorization: null, onAnswer: () => undefined });
   const tools = '[{"type":"function","function":{"name":"f"}}]';
   const asked = parseRequest(`{"model":"m","messages":[],"tools":${tools}}`);
-  const chunks = await Array.fromAsync(door?.(asked, never()) ?? []);
+  const answer = await Array.fromAsync(door?.(asked, never()) ?? []);
+  const chunks = answer.flat().map(chunkOf);
   assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'stop');
 });
