@@ -64,6 +64,11 @@ export const errorTable = {
     'invalid_request_error',
     'Unsupported content type or encoding: %s. Send "Content-Type: application/json", not compressed.',
   ],
+  expectation_failed: [
+    417,
+    'invalid_request_error',
+    'The expectation %s cannot be met. Send the request without an Expect header.',
+  ],
   header_too_large: [
     431,
     'invalid_request_error',

@@ -49,7 +49,12 @@ export function createServer(options: ServerOptions): OpenServer {
     bodyLimit: maxBodyBytes,
     // W2: all three together, else Node enforces none of them on bodies.
     requestTimeout: 120_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
+    http: {
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 16 * 1024,
+      requireHostHeader: false,
+    },
     keepAliveTimeout: 72_000,
     trustProxy: false,
     forceCloseConnections: 'idle',
@@ -58,6 +63,10 @@ export function createServer(options: ServerOptions): OpenServer {
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, options.log),
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
   });
+  // W1: Node itself would answer without a body.
+  server.server.on('checkExpectation', (request, response) =>
+    server.server.emit('request', request, response),
+  );
   server.addHook('onRequest', async (request, reply) => {
     running += 1;
     reply.raw.once('close', () => (running -= 1));
@@ -86,6 +95,13 @@ function refuseAmbiguous({ raw }: FastifyRequest): void {
       throw gatewayError('invalid_header', [name, 'it came twice']);
     }
     seen.add(name);
+  }
+  if (!seen.has('host') && raw.httpVersion === '1.1') {
+    throw gatewayError('invalid_header', ['host', 'it is missing']);
+  }
+  const { expect } = raw.headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw gatewayError('expectation_failed', [JSON.stringify(expect.slice(0, 100))]);
   }
   if (raw.headers.upgrade !== undefined)
     throw gatewayError('invalid_header', ['upgrade', 'the protocol cannot be changed']);
