@@ -101,7 +101,9 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       upstreamOf: chooseUpstream(upstreams, log),
       toolsFor: createGrantedTools({
         snapshot: registry.current,
-        formFunction: createFunctionForms(({ code, ...finding }) => log.info(code, finding)),
+        formFunction: createFunctionForms(({ severity, message, code, source, pointer }) =>
+          log[severity === 'info' ? 'info' : 'warn'](message, { code, plugin: source, pointer }),
+        ),
         call: callPlugin,
       }),
       refusedTools: createRefusedTools(),

@@ -6,11 +6,12 @@ import { parseArgs } from 'node:util';
 import { sharedFolder } from '../../test/shared-data.ts';
 import { checkGeneral } from './general-part.ts';
 import { installOthers, runOthers } from './others-part.ts';
+import { checkProfiles } from './profile-part.ts';
 import { startProgress } from './progress.ts';
 import { writeReport, type Section } from './report.ts';
 import { checkStore, countStore, readStore } from './store-part.ts';
 
-const parts = ['store', 'kept', 'general', 'others'] as const;
+const parts = ['store', 'kept', 'profiles', 'general', 'others'] as const;
 
 const usage = `npm run conformance -- [--only ${parts.join('|')}] [--failures FILE]
 
@@ -66,6 +67,7 @@ async function run(
     if (chosen.has('store')) add(await checkStore(store, startProgress));
     if (chosen.has('kept')) add(countStore(store));
   }
+  if (chosen.has('profiles')) add(checkProfiles(shared, startProgress));
   if (chosen.has('general')) add(await checkGeneral(shared, startProgress));
   if (chosen.has('others')) {
     installOthers(say);
@@ -81,7 +83,7 @@ function head(): string {
   return `# Compatibility
 
 What the gateway makes of real plugins and documents, counted by \`npm run conformance\` (parts: \`-- --only store\`, \`kept\`,
-\`general\`, \`others\`). The command wrote this page on ${day}, with Node ${process.versions.node} on ${String(processors.length)} processors. The documents are
+\`profiles\`, \`general\`, \`others\`). The command wrote this page on ${day}, with Node ${process.versions.node} on ${String(processors.length)} processors. The documents are
 third-party data and not part of the repository; the hosts that they name are never contacted.
 `;
 }

@@ -28,7 +28,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const order = ['store', 'kept', 'general', 'others'];
+const order = ['store', 'kept', 'profiles', 'general', 'others'];
 
 /** Writes the sections into the file; those that were not measured this time stay as they are. */
 export function writeReport(file: string, head: string, sections: readonly Section[]): void {

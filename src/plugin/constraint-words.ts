@@ -12,6 +12,7 @@ const ranges = [
 
 /** Keywords that are said on their own. */
 const sayings: Readonly<Record<string, (value: Json) => string>> = {
+  properties: () => '', // moved only when there are none
   enum: (value) => `one of ${(Array.isArray(value) ? value : [value]).map(said).join(', ')}`,
   anyOf: (value) => `one of ${said(value)}`,
   exclusiveMinimum: (value) => `more than ${said(value)}`,

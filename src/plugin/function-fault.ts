@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { entriesOf, isObject, listMember, member, pointerTo } from '../openapi/value.ts';
 import type { FunctionParts } from './function-budget.ts';
-import type { Profile } from './profile.ts';
+import { takesFormat, type Profile } from './profile.ts';
 
 /** Keywords of all profiles. */
 const structure = ['type', 'description', 'enum', 'properties', 'required', 'items', 'anyOf'];
@@ -67,8 +67,7 @@ function findOwnFault(schema: JsonObject, profile: Profile): string | null {
     const isText = values.every((value) => typeof value === 'string' && value !== '');
     if (type !== 'string' || !isText) return 'has an enum of other things than texts';
   }
-  if (profile.formats && typeof format === 'string' && !profile.formats.has(format))
-    return `has the format "${format}"`;
+  if (format !== undefined && !takesFormat(profile, schema)) return 'has a format that is not taken';
   if (profile.loneUnions && schema['anyOf'] !== undefined && Object.keys(schema).length > 1)
     return 'has something beside its union';
   if (profile.typed && type === undefined && schema['anyOf'] === undefined) return 'has no type';

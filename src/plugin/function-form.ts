@@ -12,7 +12,7 @@ import {
 import { findFault } from './function-fault.ts';
 import type { PluginFunction } from './function.ts';
 import { cutText } from './model-text.ts';
-import { fitParameters } from './profile-schema.ts';
+import { fitSchema } from './profile-schema.ts';
 import { profiles, strictProfile, type Profile, type StrictLimits } from './profile.ts';
 import { findStrictFault, makeStrict } from './strict-schema.ts';
 
@@ -53,7 +53,7 @@ export function formFunction(
   const profile = profiles[form.profile];
   const report = createReport(fn.plugin);
   const { diagnostics } = report;
-  const parts = { ...definition.function, description: describe(fn, profile) };
+  const parts = describe(fn, profile);
   if (form.strict && profile.strict) {
     const strict = formStrict(parts, profile, profile.strict);
     if (typeof strict !== 'string') return { formed: strict, diagnostics };
@@ -64,7 +64,7 @@ export function formFunction(
     );
   }
   if (profile === profiles.common) return { formed: { definition, text, strict: false }, diagnostics };
-  const fit = (whole: FunctionParts) => ({ ...whole, parameters: fitParameters(whole.parameters, profile) });
+  const fit = (whole: FunctionParts) => ({ ...whole, parameters: fitSchema(whole.parameters, profile) });
   const made = fitBudget(parts, operation, report, fit);
   const fault = findFault(made.definition.function, profile);
   if (fault === null) return { formed: freezeDeep({ ...made, strict: false }), diagnostics };
@@ -81,7 +81,7 @@ function formStrict(
 ): FormedFunction | string {
   const fault = findStrictFault(parameters, limits);
   if (fault !== null) return fault;
-  const parts = { name, description, parameters: fitParameters(parameters, strictProfile(profile)) };
+  const parts = { name, description, parameters: fitSchema(parameters, strictProfile(profile)) };
   const refused = findFault(parts, profile);
   if (refused !== null) return `a fault: ${refused}`;
   const made = makeDefinition({ ...parts, parameters: makeStrict(parts.parameters), strict: true });
@@ -89,9 +89,15 @@ function formStrict(
   return tooLong(made.text) ? 'more than 5,000 tokens then' : freezeDeep({ ...made, strict: true });
 }
 
-/** Where a profile takes more than `common`, a description that was cut for it is shown in full. */
-function describe({ definition, description }: PluginFunction, { longestDescription }: Profile): string {
-  const shown = definition.function.description;
-  const wasCut = shown === cutText(description, profiles.common.longestDescription);
-  return wasCut ? cutText(description, longestDescription) : shown;
+/** Where a profile takes more than `common`, a description that was cut for it is shown whole, if the budget allows. */
+function describe(
+  { definition, description }: PluginFunction,
+  { longestDescription }: Profile,
+): FunctionParts {
+  const parts = definition.function;
+  const wasCut = description.length > parts.description.length;
+  const isComplete = parts.description === cutText(description, profiles.common.longestDescription);
+  if (!wasCut || !isComplete || description.length > longestDescription) return parts;
+  const whole = { ...parts, description };
+  return tooLong(makeDefinition(whole).text) ? parts : whole;
 }

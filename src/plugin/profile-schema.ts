@@ -1,8 +1,8 @@
 // A shown schema in another profile: what the profile refuses is said in words, what it misses is added (S2, S9).
 import type { Json, JsonObject } from '../openai/chat.ts';
-import { entriesOf, isObject, member, setMember, textMember } from '../openapi/value.ts';
+import { entriesOf, isObject, setMember, textMember } from '../openapi/value.ts';
 import { withWords, wordsFor } from './constraint-words.ts';
-import type { Profile } from './profile.ts';
+import { takesFormat, type Profile } from './profile.ts';
 
 /** What stands for a value of any type where a type has to be named. */
 const anyValue: readonly JsonObject[] = [
@@ -13,17 +13,8 @@ const anyValue: readonly JsonObject[] = [
   { type: 'array', items: { type: 'string' } },
 ];
 
-/** The parameters of a function in the profile. The names stay: the way back is the same in all profiles. */
-export function fitParameters(parameters: JsonObject, profile: Profile): JsonObject {
-  const fitted = fitSchema(parameters, profile);
-  const isEmpty = entriesOf(member(fitted, 'properties')).length === 0;
-  if (!isEmpty || !profile.noEmptyProperties) return fitted;
-  const { properties: _none, ...bare } = fitted;
-  return bare;
-}
-
-/** A schema of the `common` profile, in the profile. */
-function fitSchema(schema: JsonObject, profile: Profile): JsonObject {
+/** A schema of the `common` profile in another one. Names stay: the way back is the same in all profiles. */
+export function fitSchema(schema: JsonObject, profile: Profile): JsonObject {
   const moved: JsonObject = {};
   const kept: JsonObject = {};
   const refuses = refusalOf(schema, profile);
@@ -55,25 +46,23 @@ function fitMember(keyword: string, value: Json, profile: Profile): Json {
 
 /** Tells whether the profile refuses a keyword of this schema. */
 function refusalOf(schema: JsonObject, profile: Profile): (keyword: string, value: Json) => boolean {
-  const hasShape = schema['properties'] !== undefined || schema['items'] !== undefined;
+  const hasShape = entriesOf(schema['properties']).length > 0 || schema['items'] !== undefined;
   return (keyword, value) => {
     switch (keyword) {
       case 'type':
       case 'description':
-      case 'properties':
       case 'required':
       case 'items':
         return false;
+      case 'properties':
+        return profile.noEmptyProperties && entriesOf(value).length === 0;
       case 'anyOf':
         // The one that is told in full is the one that says more.
         return profile.loneUnions && hasShape;
       case 'enum':
         return profile.textEnums && !isTextEnum(schema, value);
       case 'format':
-        return (
-          !profile.keywords.has(keyword) ||
-          (profile.formats !== null && (typeof value !== 'string' || !profile.formats.has(value)))
-        );
+        return !profile.keywords.has(keyword) || !takesFormat(profile, schema);
       default:
         return !profile.keywords.has(keyword);
     }

@@ -1,4 +1,5 @@
 // What the APIs of models take of a function definition: a table of profiles (`openapi.md` S9, `wire.md` Q6).
+import type { JsonObject } from '../openai/chat.ts';
 import type { ProfileName } from '../openai/function-form.ts';
 import { plainKeywords } from './model-schema.ts';
 
@@ -20,15 +21,15 @@ export interface StrictLimits {
 export interface Profile {
   /** Keywords that it takes; the others become words. */
   readonly keywords: ReadonlySet<string>;
-  /** Values of `format` that it takes; `null`: all. */
-  readonly formats: ReadonlySet<string> | null;
+  /** Values of `format` that it takes, by type; `null`: all. */
+  readonly formats: ReadonlyMap<string, readonly string[]> | null;
   /** Enums hold texts alone, none of them empty, and their type is `string`. */
   readonly textEnums: boolean;
   /** `anyOf` stands without any other keyword. */
   readonly loneUnions: boolean;
   /** Every schema has a type or is a union. */
   readonly typed: boolean;
-  /** A function without arguments must not have empty `properties`. */
+  /** `properties` are left out rather than empty. */
   readonly noEmptyProperties: boolean;
   readonly longestDescription: number;
   /** `null`: `strict` means nothing to it. */
@@ -73,7 +74,11 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
       'uniqueItems',
       'additionalProperties',
     ),
-    formats: new Set(['date-time', 'int32', 'int64', 'float', 'double']),
+    formats: new Map([
+      ['string', ['date-time']],
+      ['integer', ['int32', 'int64']],
+      ['number', ['float', 'double']],
+    ]),
     textEnums: true,
     loneUnions: true,
     typed: true,
@@ -100,6 +105,14 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
 
 function allBut(...refused: readonly Constraint[]): ReadonlySet<string> {
   return new Set(constraints).difference(new Set(refused));
+}
+
+/** Whether the profile takes the `format` of a schema. */
+export function takesFormat({ formats }: Profile, { type, format }: JsonObject): boolean {
+  if (formats === null) return true;
+  return (
+    typeof type === 'string' && typeof format === 'string' && formats.get(type)?.includes(format) === true
+  );
 }
 
 /** The profile with the few keywords that every strict mode has: what a grammar cannot hold stands in words (S8). */
