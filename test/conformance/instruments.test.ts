@@ -6,6 +6,7 @@ import { factsOf } from '../../bench/conformance/facts.ts';
 import { tally } from '../../bench/conformance/kept.ts';
 import { createProfileCheck } from '../../bench/conformance/legal.ts';
 import { convertDocument, originsOf } from '../../bench/conformance/ours.ts';
+import { findLosses, findRefusal, findStrictRefusal } from '../../bench/conformance/profile-rules.ts';
 import { findDeviations, type Arrived } from '../../bench/conformance/read-back.ts';
 import { createRandom, makeValue } from '../../bench/conformance/values.ts';
 
@@ -164,4 +165,39 @@ test('the generator gives the same values for the same seed, within the bounds',
     const { n, list, text } = make(String(round));
     assert.ok(n >= 3 && n <= 5 && list.length >= 2 && text.length <= 4);
   }
+});
+
+test('the rules of the profiles notice what each API refuses', () => {
+  const withProperty = (x: object) => ({
+    name: 'p__f',
+    description: 'D',
+    parameters: { type: 'object', properties: { x } },
+  });
+  const refused = {
+    common: [{ type: ['string', 'null'] }, { type: 'array' }, { const: 1 }, { type: 'string', enum: [] }],
+    gemini: [
+      {},
+      { type: 'string', format: 'date' },
+      { type: 'integer', enum: [1] },
+      { default: 1, type: 'integer' },
+    ],
+    groq: [{ type: 'object', required: [] }],
+    vllm: [{ type: 'integer', multipleOf: 2 }],
+    ollama: [{ type: 'string', format: 'date' }],
+  } as const;
+  for (const [profile, schemas] of Object.entries(refused)) {
+    for (const schema of schemas)
+      assert.notEqual(findRefusal(withProperty(schema), profile as keyof typeof refused), null, profile);
+  }
+  assert.equal(findRefusal(withProperty({ type: 'string', enum: ['a'] }), 'gemini'), null);
+  assert.notEqual(findStrictRefusal({ ...withProperty({ type: 'string' }), strict: true }), null);
+});
+
+test('the rules of the profiles notice what is not said any more', () => {
+  const whole = { type: 'object', properties: { a: { type: 'integer', minimum: 3, description: 'Size' } } };
+  const formed = (a: object) => ({ type: 'object', properties: { a } });
+  assert.deepEqual(findLosses(whole, formed({ type: 'integer', description: 'Size\nat least 3' })), []);
+  assert.equal(findLosses(whole, formed({ type: 'integer', description: 'Size' })).length, 1);
+  assert.equal(findLosses(whole, formed({ type: 'integer', minimum: 3 })).length, 1);
+  assert.equal(findLosses(whole, { type: 'object', properties: {} }).length, 1);
 });
