@@ -62,15 +62,10 @@ test('S8: numbers keep the spelling that a double would lose', () => {
 test('S8: whatever is left out and said as null by a model arrives as it was meant', () => {
   const leaf = fc.oneof(fc.string(), fc.integer(), fc.boolean());
   const object = fc.letrec<{ value: Json; object: JsonObject }>((tie) => ({
-    value: fc.oneof(
-      { maxDepth: 4 },
-      leaf,
-      fc.array(leaf, { maxLength: 3 }),
-      tie('object'),
-    ) as fc.Arbitrary<Json>,
+    value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(leaf, { maxLength: 3 }), tie('object')),
     object: fc.dictionary(fc.constantFrom('a', 'b', 'c', '__proto__'), tie('value'), {
       maxKeys: 3,
-    }) as fc.Arbitrary<JsonObject>,
+    }),
   })).object;
   fc.assert(
     fc.property(object, (meant) => {
@@ -86,7 +81,7 @@ test('S8: whatever is left out and said as null by a model arrives as it was mea
 /** A schema of the value, in which every object has one optional property more. */
 function schemaOf(value: Json | undefined): JsonObject {
   if (Array.isArray(value)) return { type: 'array' };
-  if (typeof value !== 'object' || value === null) return { type: typeof value as string };
+  if (typeof value !== 'object' || value === null) return { type: typeof value };
   const properties = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, schemaOf(one)]));
   return { type: 'object', properties: { ...properties, absent: nullable } };
 }
