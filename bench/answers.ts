@@ -2,6 +2,7 @@
 
 const text = 'The quick brown fox jumps over the lazy dog, and the dog does not mind at all. '.repeat(8);
 const head = { id: 'chatcmpl-SERIAL', created: 1_700_000_000, model: 'bench', system_fingerprint: 'fp' };
+const opening = { role: 'assistant', content: '', refusal: null };
 const usage = { prompt_tokens: 100, completion_tokens: 80, total_tokens: 180 };
 
 /** How many parallel calls an answer can have. */
@@ -14,6 +15,7 @@ export function answerFiles(): Record<string, string> {
     ...streams('final', spoken(text.split(/(?<= )/)), 'stop'),
     // With the first and the last, 200 events.
     ...streams('events', spoken(Array.from({ length: 198 }, (_, at) => `word${at} `)), 'stop'),
+    'paced-start.events': event(chunk(opening, null)),
     'paced.event': event(chunk({ content: 'NUMBER at NOW ' }, null)),
     'paced-end.events': `${event(chunk({}, 'stop'))}data: [DONE]\n\n`,
     'api.json': JSON.stringify({
@@ -71,7 +73,7 @@ function spoken(words: readonly string[]): object[] {
 
 /** A stream as it comes without, and with, the usage that `stream_options` asks for. */
 function streams(name: string, deltas: readonly object[], finish: string): Record<string, string> {
-  const events = [{ role: 'assistant', content: '', refusal: null }, ...deltas]
+  const events = [opening, ...deltas]
     .map((delta) => event(chunk(delta, null)))
     .concat(event(chunk({}, finish)))
     .join('');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startGateway, type Gateway } from './gateway.ts';
+import { startLoad, type RunJob } from './load.ts';
 import { startUpstream, type Nginx } from './nginx.ts';
 import { installPlugins } from './plugins.ts';
 import { buildRelease } from './release.ts';
@@ -23,7 +24,12 @@ export interface Bench {
   readonly stack: AsyncDisposableStack;
   /** Folder of the gateway's release. */
   readonly release: string;
+  /** Folder for what the processes need. */
+  readonly folder: string;
+  /** Folder of the plugins. */
+  readonly plugins: string;
   readonly upstream: Nginx;
+  readonly runJob: RunJob;
   readonly gateway: Gateway;
   readonly direct: Way;
   readonly nginx: Way;
@@ -47,7 +53,10 @@ export async function openBench(stack: AsyncDisposableStack, quick: boolean): Pr
     quick,
     stack,
     release,
+    folder,
+    plugins,
     upstream,
+    runJob: await startLoad(stack),
     gateway,
     direct: directWay(upstream),
     nginx: running(await nginxWay(folder, upstream)),

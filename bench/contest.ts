@@ -1,41 +1,25 @@
-// Several contestants under the same load, interleaved: A B C, A B C ..., so that what disturbs one disturbs all.
-import { loadClosed, type Round } from './closed-load.ts';
-import { check } from './requests.ts';
-import type { Way } from './ways.ts';
+// Several contestants in turn, A B C, A B C ..., so that what disturbs one disturbs all.
 
-/** A way, and what is sent through it. */
-export interface Contestant {
-  /** How the table calls it. */
-  readonly name: string;
-  readonly way: Way;
-  readonly body: string;
-}
-
-export interface ContestOptions {
-  readonly rounds: number;
-  /** Of each contestant in each round. */
-  readonly seconds: number;
-  readonly connections: number;
-}
-
-/** What each contestant did, round by round. */
-export interface Result extends Contestant {
+/** A contestant, and what each round saw of it. */
+export interface Result<Contestant, Round> {
+  readonly contestant: Contestant;
   readonly rounds: readonly Round[];
 }
 
-/** Checks that each answers as it must, warms each up with a round that does not count, then runs the rounds. */
-export async function contest(
+/** Measures each once to warm it up, which does not count, then round by round. */
+export async function contest<Contestant, Round>(
   contestants: readonly Contestant[],
-  options: ContestOptions,
-): Promise<Result[]> {
-  const seen = contestants.map((contestant) => ({ ...contestant, rounds: [] as Round[] }));
-  for (const { way, body } of seen) await check(way, body);
-  for (let round = -1; round < options.rounds; round++) {
-    for (const { rounds, way, body } of seen) {
-      const measured = await loadClosed({ way, body, ...options });
+  rounds: number,
+  measure: (contestant: Contestant) => Promise<Round>,
+): Promise<Result<Contestant, Round>[]> {
+  const results = contestants.map((contestant) => ({ contestant, rounds: [] as Round[] }));
+  for (let round = -1; round < rounds; round++) {
+    for (const { contestant, rounds } of results) {
+      const measured = await measure(contestant);
       if (round >= 0) rounds.push(measured);
+      process.stderr.write('.');
     }
-    process.stderr.write('.');
   }
-  return seen;
+  process.stderr.write('\n');
+  return results;
 }

@@ -7,6 +7,12 @@ export interface Spread {
   readonly greatest: number;
 }
 
+/** The value below which a share (0 to 1) of the values lies, the nearest one; NaN when there are none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 /** The middle value, or the mean of the two in the middle; NaN when there are none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);

@@ -27,6 +27,7 @@ export async function startUpstream(folder: string): Promise<Nginx> {
       'location / { default_type application/json; return 200 "{}"; }',
       'location /v1/ { content_by_lua_block { upstream.chat() } }',
       'location /api/ { content_by_lua_block { upstream.api() } }',
+      'location /waited { content_by_lua_block { upstream.waited() } }',
     ],
   });
 }
@@ -61,10 +62,10 @@ async function startNginx(
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${folder}/${name}-temporary;`,
   );
-  const file = join(folder, `${name}.conf`);
+  const file = join(folder, `${name}-${port}.conf`);
   await writeFile(
     file,
-    `daemon off; master_process off; pid ${folder}/${name}.pid; error_log stderr warn; worker_rlimit_nofile 20000;
+    `daemon off; master_process off; pid ${file}.pid; error_log stderr warn; worker_rlimit_nofile 20000;
 ${lines.top.join('\n')}
 events { worker_connections 19000; }
 http {
@@ -80,7 +81,7 @@ http {
   );
   const origin = `http://127.0.0.1:${port}`;
   const running = await start({
-    name,
+    name: `${name}-${port}`,
     command: '/usr/sbin/nginx',
     args: ['-p', folder, '-c', file],
     cores: pinned,

@@ -29,14 +29,18 @@ export interface StartOptions {
   readonly messages?: boolean;
 }
 
+const lastCore = availableParallelism() - 1;
+
 /**
- * Where things run: what is measured has a core of its own; load and far side share another, or have one each where
- * there are three.
+ * Where things run. What is measured has the first core for itself; load and upstream share the second, or have one
+ * each where there are more. With four, a second measured process has its own too.
  */
 export const cores = {
   subject: [0],
-  upstream: [1 % availableParallelism()],
-  load: [Math.min(2, availableParallelism() - 1)],
+  second: [Math.min(1, lastCore)],
+  upstream: [Math.max(lastCore - 1, Math.min(1, lastCore))],
+  load: [lastCore],
+  all: Array.from({ length: lastCore + 1 }, (_, at) => at),
 } as const;
 
 /** Starts a process and waits until it is ready. Throws, with what it has said, when it does not get there. */
@@ -88,6 +92,19 @@ async function answers(url: string, child: ChildProcess): Promise<boolean> {
     await wait(2);
   }
   return false;
+}
+
+/** What a process says next. Throws when it ends instead, or says nothing for five minutes. */
+export async function nextMessage(child: ChildProcess): Promise<unknown> {
+  const heard = new AbortController();
+  const signal = AbortSignal.any([heard.signal, AbortSignal.timeout(300_000)]);
+  try {
+    const said = await Promise.race([once(child, 'message', { signal }), once(child, 'exit', { signal })]);
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('the process has ended');
+    return said[0];
+  } finally {
+    heard.abort();
+  }
 }
 
 const ticksPerSecond = 100;

@@ -3,7 +3,8 @@
 --   events             a stream of 200 events at once
 --   paced:200@5        a stream of 200 events, one each 5 ms, each with the time at which it was written
 --   loop:3x2@50        3 tool calls in each of 2 answers, then the final one; each answer after 50 ms
--- The API answers at once under /api/, and after 50 ms under /api/@50/.
+-- The API answers at once under /api/, and after 50 ms under /api/@50/. /waited tells for how many microseconds
+-- somebody has waited so far, here or there.
 local ffi = require 'ffi'
 ffi.cdef 'typedef struct { long s; long ns; } moment; int clock_gettime(int, moment *);'
 
@@ -13,7 +14,7 @@ local monotonic = 1
 -- Microseconds on the clock that all processes of the machine share (Node's process.hrtime).
 local function now()
   ffi.C.clock_gettime(monotonic, moment)
-  return string.format('%.1f', tonumber(moment.s) * 1e6 + tonumber(moment.ns) / 1e3)
+  return tonumber(moment.s) * 1e6 + tonumber(moment.ns) / 1e3
 end
 
 -- The answers, each one file of the folder.
@@ -47,8 +48,16 @@ local function count(text, part)
   return found
 end
 
+-- How many wait now, since when one does, and for how long one did so far, in microseconds.
+local waiting, since, waited = 0, 0, 0
+
 local function wait(milliseconds)
-  if milliseconds > 0 then ngx.sleep(milliseconds / 1000) end
+  if milliseconds == 0 then return end
+  if waiting == 0 then since = now() end
+  waiting = waiting + 1
+  ngx.sleep(milliseconds / 1000)
+  waiting = waiting - 1
+  if waiting == 0 then waited = waited + now() - since end
 end
 
 return function(folder)
@@ -57,8 +66,9 @@ return function(folder)
 
   local function paced(events, gap)
     ngx.header.content_type = 'text/event-stream; charset=utf-8'
+    ngx.print(texts['paced-start.events'])
     for event = 1, events do
-      ngx.print((texts['paced.event']:gsub('NUMBER', event):gsub('NOW', now())))
+      ngx.print((texts['paced.event']:gsub('NUMBER', event):gsub('NOW', ('%.1f'):format(now()))))
       ngx.flush(true)
       wait(gap)
     end
@@ -101,5 +111,9 @@ return function(folder)
     send_json(texts['api.json'])
   end
 
-  return { chat = chat, api = api }
+  return {
+    chat = chat,
+    api = api,
+    waited = function() ngx.print(('%.1f'):format(waited)) end,
+  }
 end

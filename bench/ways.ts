@@ -28,14 +28,14 @@ export async function nginxWay(folder: string, upstream: Nginx): Promise<Way> {
 }
 
 /** Through Portkey's gateway, which passes on. */
-export async function portkeyWay(upstream: Nginx): Promise<Way> {
+export async function portkeyWay(upstream: Nginx, pinned: readonly number[] = cores.subject): Promise<Way> {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const running = await start({
-    name: 'portkey',
+    name: `portkey-${port}`,
     command: process.execPath,
     args: [portkeyServer, `--port=${port}`, '--headless'],
-    cores: cores.subject,
+    cores: pinned,
     environment: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1' },
     ready: origin,
   });
@@ -48,22 +48,27 @@ const portkeyServer = fileURLToPath(
   new URL('portkey/node_modules/@portkey-ai/gateway/build/start-server.js', import.meta.url),
 );
 
-/** Through the naive gateway, with the functions of the first plugin. */
-export async function naiveWay(folder: string, upstream: Nginx): Promise<Way> {
+/** Through the naive gateway, with the functions of the first plugin, whose API takes so many milliseconds. */
+export async function naiveWay(
+  folder: string,
+  upstream: Nginx,
+  apiTakes = 0,
+  pinned: readonly number[] = cores.subject,
+): Promise<Way> {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const tools = join(folder, 'tools.json');
   await writeFile(tools, JSON.stringify(benchTools));
   const running = await start({
-    name: 'naive',
+    name: `naive-${port}`,
     command: process.execPath,
     args: [fileURLToPath(new URL('naive-gateway-process.ts', import.meta.url))],
-    cores: cores.subject,
+    cores: pinned,
     environment: {
       NODE_ENV: 'production',
       PORT: String(port),
       UPSTREAM: `${upstream.origin}/v1`,
-      API: `${upstream.origin}/api/`,
+      API: `${upstream.origin}/api/@${apiTakes}/`,
       TOOLS: tools,
     },
     ready: origin,
