@@ -109,6 +109,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
       refusedTools: createRefusedTools(),
       parked: typedParts<ParkedPart>(parked, ''),
       steps: config.continuity ? typedParts<KeptSteps>(parked, 'history of ') : null,
+      runs: store.runs,
       stopping: cutting.signal,
     });
     const [first, ...others] = upstreams.all;

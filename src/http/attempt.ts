@@ -74,6 +74,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
       response.once('close', () => (delivered ||= response.writableFinished && log.state() === 'done'));
     },
     delivered: () => delivered,
+    released: watched.left,
   };
 }
 

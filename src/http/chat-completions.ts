@@ -8,19 +8,28 @@ import { openEventStream, streamHeaders } from './event-stream.ts';
 import { prepareExchange, type Exchange, type PlainAnswer } from './exchange.ts';
 import { openJson } from './json-keep-alive.ts';
 import { checkContentType } from './request-body.ts';
+import { createReplicaRecords, type ReplicaRecords } from './replica-records.ts';
 import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './run-records.ts';
 import { watchRun } from './run-signals.ts';
+import type { SharedRuns } from './shared-runs.ts';
 import { dropStalledReader } from './stalled-reader.ts';
 
 export interface ChatOptions extends AttemptOptions {
   /** Whether answers that are not streamed begin before they are known (`wire.md` K2). */
   readonly jsonKeepAlive: boolean;
+  /** Run records that all replicas see; `null`: there is one replica (`wire.md` T6). */
+  readonly runs: SharedRuns | null;
 }
 
 /** Registers the route, with a body parser of its own: JSON stays bytes until it has been checked. */
 export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOptions): void {
-  const records = createRunRecords();
+  const local = createRunRecords();
+  const { runs, budget, stopping } = options;
+  const watch = () => watchRun(budget.seconds, stopping);
+  const replicas = runs && createReplicaRecords({ local, shared: runs, watch, stopping });
+  const records = replicas ?? local;
   server.register(async (scope) => {
+    if (replicas) scope.addHook('onClose', replicas.written);
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -36,7 +45,7 @@ export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOpti
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
-  records: RunRecords,
+  records: Pick<RunRecords, 'join'> | ReplicaRecords,
   options: ChatOptions,
 ): Promise<FastifyReply> {
   const exchange = await prepareExchange(request, reply, options);
@@ -47,7 +56,8 @@ async function answer(
     return sendPlain(exchange, await exchange.plain(watched.signal));
   }
   const marks = retryMarks(request, exchange.consumer.partition);
-  const attempt = records.join(marks, (tape) => prepareAttempt(exchange, tape, options));
+  const joined = records.join(marks, (tape) => prepareAttempt(exchange, tape, options));
+  const attempt = joined instanceof Promise ? await joined : joined;
   attempt.serve(reply.raw);
   if (attempt.id !== request.id) options.log.info('run joined', { requestId: request.id, run: attempt.id });
   try {

@@ -15,7 +15,11 @@ export interface Tools {
   /** Names of the narrowing that select nothing: unknown, or not granted. */
   readonly unknown: readonly string[];
   /** Performs a call of an injected function. The policy is asked again (`security.md` I3). */
-  readonly call: (toolCall: ToolCall, signal: AbortSignal, onSideEffect: () => void) => Promise<ToolResult>;
+  readonly call: (
+    toolCall: ToolCall,
+    signal: AbortSignal,
+    onSideEffect: () => void | Promise<void>,
+  ) => Promise<ToolResult>;
 }
 
 export interface GrantedToolsOptions {
@@ -30,7 +34,7 @@ export interface GrantedToolsOptions {
       readonly consumer: Consumer;
       readonly strict: boolean;
       readonly signal: AbortSignal;
-      readonly onSideEffect: () => void;
+      readonly onSideEffect: () => void | Promise<void>;
     },
   ) => Promise<ToolResult>;
 }

@@ -1,10 +1,11 @@
-// Run records: a client that sends a request again gets the run it already has, not a second one (`wire.md` T3 to T6).
+// Run records of this process: a client that sends a request again gets the run it already has (`wire.md` T3 to T6).
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
 import type { EventLog } from './event-log.ts';
-import { createRunTape, type RunTape } from './run-tape.ts';
+import { createRunTape, type RunTape, type TapeLink } from './run-tape.ts';
+import type { TapePiece } from './tape-piece.ts';
 
 /** One attempt at a run: what it says, for everyone who waits for it. */
 export interface Attempt {
@@ -17,6 +18,16 @@ export interface Attempt {
   readonly serve: (response: ServerResponse) => void;
   /** Whether a client has the whole answer. */
   readonly delivered: () => boolean;
+  /** Resolves when no response waits for it any more. */
+  readonly released: Promise<void>;
+}
+
+/** The record of a run where all replicas see it (T6). */
+export interface RunLink extends TapeLink {
+  /** Its id; `null`: there is none, nothing has happened that others must know. */
+  readonly record: () => string | null;
+  /** An attempt has ended. Writes its answer when nobody waits for it any more, unless the run has gone on since. */
+  readonly end: (attempt: Attempt, tape: RunTape, isCurrent: () => boolean) => Promise<void>;
 }
 
 /** How a request may be recognised when it comes again. */
@@ -27,6 +38,17 @@ export interface RetryMarks {
   readonly body: string;
   /** The client says that it repeats a request, or names it. */
   readonly marked: boolean;
+  /** The id of the request, and of the run if it begins a new one. */
+  readonly run: string;
+}
+
+export type StartAttempt = (tape: RunTape) => Attempt;
+
+/** What a new record begins with besides an empty tape. */
+export interface OpenOptions {
+  readonly link?: RunLink;
+  /** What an earlier run left at another replica. */
+  readonly earlier?: readonly TapePiece[];
 }
 
 export interface RunRecords {
@@ -34,13 +56,22 @@ export interface RunRecords {
    * The attempt that answers a request: a running or finished one that the request repeats, or a new one. A new one
    * gets the tape of the run that was cut, or an empty one. Throws 400 `idempotency_key_reused`.
    */
-  readonly join: (marks: RetryMarks, start: (tape: RunTape) => Attempt) => Attempt;
+  readonly join: (marks: RetryMarks, start: StartAttempt) => Attempt;
+  /** The parts of `join`. The record that a request repeats; throws as `join` does. */
+  readonly find: (marks: RetryMarks) => RunRecord | undefined;
+  /** The record of a run that other replicas know. */
+  readonly known: (marks: RetryMarks, run: string) => RunRecord | undefined;
+  readonly open: (marks: RetryMarks, start: StartAttempt, options?: OpenOptions) => Attempt;
+  /** The attempt of a record, or the next one where it broke off. */
+  readonly goOn: (record: RunRecord, marks: RetryMarks, start: StartAttempt) => Attempt;
 }
 
-interface RunRecord {
+export interface RunRecord {
   readonly key: string;
   readonly body: string;
   readonly tape: RunTape;
+  /** The same record where all replicas see it. */
+  readonly link: RunLink | null;
   attempt: Attempt;
   /** Milliseconds since the epoch; `null` while it runs. */
   endedAt: number | null;
@@ -52,7 +83,7 @@ interface RunRecord {
 export const recordLimits = { kept: 120_000, unmarked: 60_000, records: 1_000, characters: 64 * 1024 * 1024 };
 
 /** The marks of a request: its `Idempotency-Key` or its bytes, and whether it says that it is a repetition. */
-export function retryMarks({ headers, body, url }: FastifyRequest, partition: string): RetryMarks {
+export function retryMarks({ headers, body, url, id }: FastifyRequest, partition: string): RetryMarks {
   const given = headers['idempotency-key'];
   const named = typeof given === 'string' && given !== '';
   const digest = createHash('sha256');
@@ -63,10 +94,11 @@ export function retryMarks({ headers, body, url }: FastifyRequest, partition: st
     key: JSON.stringify([partition, url, identity]),
     body: request,
     marked: named || Number(headers['x-stainless-retry-count']) > 0,
+    run: id,
   };
 }
 
-/** Makes the records of one process. They are memory: another process, or a later one, knows nothing of its runs. */
+/** Makes the records of one process. They are memory: a later one knows nothing of its runs. */
 export function createRunRecords(limits: typeof recordLimits = recordLimits): RunRecords {
   const byKey = new Map<string, Set<RunRecord>>();
   /** Ended ones, oldest first; those without a side effect go first when room is needed. */
@@ -120,19 +152,27 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     unshelve(record);
     record.attempt = attempt;
     record.endedAt = null;
-    void attempt.log.closed.then(() => record.attempt === attempt && shelve(record));
+    const isCurrent = (): boolean => record.attempt === attempt;
+    const end = async (): Promise<void> => {
+      await attempt.log.closed;
+      if (!isCurrent()) return;
+      shelve(record);
+      await record.link?.end(attempt, record.tape, isCurrent);
+    };
+    void end();
     return attempt;
   }
 
-  function open({ key, body }: RetryMarks, start: (tape: RunTape) => Attempt): Attempt {
+  const open: RunRecords['open'] = ({ key, body }, start, { link = null, earlier = [] } = {}) => {
     while (count >= limits.records && forgetOldest());
     const own: { record?: RunRecord } = {};
-    const tape = createRunTape((wanted) => keep(own.record, wanted));
+    const tape = createRunTape({ keep: (wanted) => keep(own.record, wanted), link, earlier });
     const attempt = start(tape);
     const record: RunRecord = {
       key,
       body,
       tape,
+      link,
       attempt,
       endedAt: null,
       characters: 0,
@@ -143,7 +183,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     byKey.set(key, known.add(record));
     count += 1;
     return begin(record, attempt);
-  }
+  };
 
   /** T4: without a mark, only a run that broke off after a side effect may be meant. */
   function interrupted(known: ReadonlySet<RunRecord>): RunRecord | undefined {
@@ -153,14 +193,23 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     );
   }
 
+  const find: RunRecords['find'] = (marks) => {
+    const known = byKey.get(marks.key);
+    const [first] = known ?? [];
+    if (first && first.body !== marks.body) throw gatewayError('idempotency_key_reused');
+    return known && (marks.marked ? repeated([...known]) : interrupted(known));
+  };
+  const goOn: RunRecords['goOn'] = (record, marks, start) =>
+    answers(record.attempt, marks) ? record.attempt : begin(record, start(record.tape));
+
   return {
+    find,
+    open,
+    goOn,
+    known: ({ key }, run) => [...(byKey.get(key) ?? [])].find(({ link }) => link?.record() === run),
     join(marks, start) {
-      const known = byKey.get(marks.key);
-      const [first] = known ?? [];
-      if (first && first.body !== marks.body) throw gatewayError('idempotency_key_reused');
-      const record = known && (marks.marked ? repeated([...known]) : interrupted(known));
-      if (!record) return open(marks, start);
-      return answers(record.attempt, marks) ? record.attempt : begin(record, start(record.tape));
+      const record = find(marks);
+      return record ? goOn(record, marks, start) : open(marks, start);
     },
   };
 }

@@ -12,6 +12,8 @@ export interface RunSignals {
 export interface WatchedRun extends RunSignals {
   /** One more response waits for the run. The run goes on as long as one does. */
   readonly serve: (response: ServerResponse) => void;
+  /** Resolves when no response waits for it any more. */
+  readonly left: Promise<void>;
 }
 
 /**
@@ -27,6 +29,7 @@ export function watchRun(seconds: number, stopping: AbortSignal): WatchedRun {
   const stop = () => ended.abort(stopping.reason);
   stopping.addEventListener('abort', stop, { once: true });
   if (stopping.aborted) stop();
+  const left = Promise.withResolvers<void>();
   let waiting = 0;
 
   function serve(response: ServerResponse): void {
@@ -37,11 +40,12 @@ export function watchRun(seconds: number, stopping: AbortSignal): WatchedRun {
       clearTimeout(atCallsEnd);
       stopping.removeEventListener('abort', stop);
       if (!response.writableFinished) ended.abort(gatewayError('client_closed_request'));
+      left.resolve();
     };
     waiting += 1;
     if (response.closed) leave();
     else response.once('close', leave);
   }
 
-  return { signal: ended.signal, callsUntil: callsEnded.signal, serve };
+  return { signal: ended.signal, callsUntil: callsEnded.signal, serve, left: left.promise };
 }

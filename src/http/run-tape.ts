@@ -6,6 +6,7 @@ import type { Chunk, Piece, Pieces, ToolCall, ToolResult } from '../openai/chat.
 import { chunkOf } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
+import { nameOf, outcomesIn, type CallPlace, type TapePiece } from './tape-piece.ts';
 
 /** The doors of one attempt at a run. The loop never learns that some of their answers are old. */
 export interface TapedDoors extends Pick<Doors, 'ask' | 'call'> {
@@ -32,6 +33,32 @@ export interface RunTape {
   readonly created: number;
   /** Asks for room to keep that many characters. */
   readonly keep: (characters: number) => boolean;
+  /** Resolves when no call is open that may have changed something. */
+  readonly settled: () => Promise<void>;
+}
+
+/** The way from a tape to other replicas (T6). Nothing throws. */
+export interface TapeLink {
+  /** What an earlier run left that this one has to take up; `null`: nothing. Absent: that is known already. */
+  readonly recall?: Promise<readonly TapePiece[] | null>;
+  /** Keeps a piece, with no hurry. */
+  readonly note: (piece: TapePiece) => void;
+  /**
+   * Keeps that a call is about to leave. `stays`: it must not, somebody else may have made it. `known`: what an earlier
+   * run left, which only came to light now.
+   */
+  readonly leave: (
+    piece: TapePiece,
+    signal: AbortSignal,
+  ) => Promise<{ readonly stays: boolean; readonly known: readonly TapePiece[] }>;
+}
+
+export interface TapeOptions {
+  /** Asks for room; call results are kept without it, they are what must not be lost (T6). */
+  readonly keep: (characters: number) => boolean;
+  readonly link?: TapeLink | null;
+  /** What an earlier run left at another replica. */
+  readonly earlier?: readonly TapePiece[];
 }
 
 interface TapedCall {
@@ -46,27 +73,66 @@ const maxPieces = 4_096;
 /** Characters of all upstream answers of a run that may be kept. */
 const maxStepCharacters = 1024 * 1024;
 
-/** Makes an empty tape. `keep` asks for room; call results are kept without it, they are what must not be lost (T6). */
-export function createRunTape(keep: (characters: number) => boolean): RunTape {
+/** The answer of a call that an earlier run has made. */
+class MadeBefore extends Error {
+  readonly result: ToolResult;
+
+  constructor(result: ToolResult) {
+    super('the call has been made before');
+    this.result = result;
+  }
+}
+
+/** Makes a tape: empty, or with what an earlier run left. */
+export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions): RunTape {
   const steps = new Map<string, string>();
   const calls = new Map<string, (TapedCall | undefined)[]>();
-  const seed = randomBytes(16);
+  const begun = earlier.find((piece) => piece.kind === 'begun');
+  const seed = begun ? Buffer.from(begun.seed, 'base64') : randomBytes(16);
+  const created = begun?.created ?? Math.floor(Date.now() / 1000);
   let sideEffect = false;
   let stepCharacters = 0;
+  if (!begun) link?.note({ kind: 'begun', seed: seed.toString('base64'), created });
+  load(earlier);
 
   function keepStep(key: string, pieces: Pieces): void {
     const text = JSON.stringify(pieces.map(chunkOf));
     if (stepCharacters + text.length > maxStepCharacters || !keep(text.length)) return;
     stepCharacters += text.length;
     steps.set(key, text);
+    link?.note({ kind: 'step', key, chunks: text });
   }
 
-  /** The calls of these arguments so far. The model may have asked for the same call twice: each has its place. */
-  function placesOf({ function: { name, arguments: text } }: ToolCall) {
-    const key = `${name} ${canonicalArguments(text)}`;
+  /** The calls of a key so far. The model may have asked for the same call twice: each has its place. */
+  function placesOf(key: string) {
     const places = calls.get(key) ?? [];
     calls.set(key, places);
-    return { key, places };
+    return places;
+  }
+
+  /** Takes over what an earlier run left, where this one has nothing yet. */
+  function load(left: readonly TapePiece[]): void {
+    for (const piece of left) {
+      if (piece.kind === 'step' && !steps.has(piece.key)) steps.set(piece.key, piece.chunks);
+    }
+    for (const { call, result, effect } of outcomesIn(left).values()) {
+      sideEffect ||= effect;
+      placesOf(call.key)[call.place] ??= {
+        sideEffect: effect,
+        result: Promise.resolve(result ?? unknownOutcome()),
+      };
+    }
+  }
+
+  /** T6: other replicas know that a call leaves before it does. Throws when it stays. */
+  async function announce(link: TapeLink, call: CallPlace, signal: AbortSignal): Promise<void> {
+    const { known, stays } = await link.leave({ kind: 'left', call }, signal);
+    load(known);
+    const before = outcomesIn(known).get(nameOf(call));
+    if (before || stays) throw new MadeBefore(before?.result ?? unknownOutcome());
+    if (!signal.aborted) return;
+    link.note({ kind: 'stayed', call });
+    throw signal.reason;
   }
 
   function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
@@ -79,7 +145,34 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
     function ask(request: ChatRequest, stop: AbortSignal): AsyncIterable<Pieces> {
       const key = keyOf(request);
       const known = steps.get(key);
-      return known === undefined ? record(key, live.ask(request, stop)) : replay(known);
+      if (known !== undefined) return replay(known);
+      const recall = seen.size === 0 && steps.size === 0 ? link?.recall : undefined;
+      return recall ? unlessRecalled(recall, key, request, stop) : record(key, live.ask(request, stop));
+    }
+
+    /** T6: the upstream is asked at once. What it says is heard when no earlier run is to be taken up in its place. */
+    async function* unlessRecalled(
+      recall: NonNullable<TapeLink['recall']>,
+      key: string,
+      request: ChatRequest,
+      stop: AbortSignal,
+    ): AsyncGenerator<Pieces, void, undefined> {
+      const superseded = new AbortController();
+      const fresh = record(key, live.ask(request, AbortSignal.any([stop, superseded.signal])));
+      const first = fresh.next();
+      first.catch(() => undefined);
+      try {
+        load((await recall) ?? []);
+        const known = steps.get(key);
+        if (known !== undefined) return yield* replay(known);
+        const { done, value } = await first;
+        if (done) return undefined;
+        yield value;
+        return yield* fresh;
+      } finally {
+        superseded.abort();
+        fresh.return().catch(() => undefined);
+      }
     }
 
     async function* record(
@@ -95,7 +188,7 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
-    function send(toolCall: ToolCall, stop: AbortSignal, forget: () => void): TapedCall {
+    function send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal, forget: () => void): TapedCall {
       const own = new AbortController();
       const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
       const cancel = (): void => {
@@ -103,14 +196,20 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
         forget();
         own.abort(stop.reason);
       };
+      const leaves = (): void => void (taped.sideEffect = sideEffect = true);
       stop.addEventListener('abort', cancel, { once: true });
       taped.result = live
-        .call(toolCall, own.signal, () => (taped.sideEffect = sideEffect = true))
+        .call(toolCall, own.signal, () => (link ? announce(link, call, own.signal).then(leaves) : leaves()))
         .then((result) => {
           keep(result.content.length);
+          link?.note({ kind: 'result', call, result });
           return result;
         })
         .catch((error: unknown) => {
+          if (error instanceof MadeBefore) {
+            leaves();
+            return error.result;
+          }
           if (taped.sideEffect) return unknownOutcome();
           forget();
           throw error;
@@ -126,17 +225,25 @@ export function createRunTape(keep: (characters: number) => boolean): RunTape {
         stop.throwIfAborted();
         for (const [key, pieces] of pending) keepStep(key, pieces);
         pending.clear();
-        const { key, places } = placesOf(toolCall);
+        const { name, arguments: text } = toolCall.function;
+        const key = `${name} ${canonicalArguments(text)}`;
+        const places = placesOf(key);
         const place = seen.get(key) ?? 0;
         seen.set(key, place + 1);
-        const taped = (places[place] ??= send(toolCall, stop, () => (places[place] = undefined)));
+        const forget = (): void => void (places[place] = undefined);
+        const taped = (places[place] ??= send(toolCall, { key, place }, stop, forget));
         return hear(taped, stop, signal);
       },
       newId: (length) => idOf(seed, (ids += 1), length),
     };
   }
 
-  return { play, keep, hadSideEffect: () => sideEffect, created: Math.floor(Date.now() / 1000) };
+  async function settled(): Promise<void> {
+    const open = [...calls.values()].flat().flatMap((taped) => (taped?.sideEffect ? [taped.result] : []));
+    await Promise.allSettled(open);
+  }
+
+  return { play, keep, hadSideEffect: () => sideEffect, created, settled };
 }
 
 async function* replay(step: string): AsyncGenerator<Pieces, void, undefined> {

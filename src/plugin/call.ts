@@ -27,7 +27,7 @@ export interface CallContext {
   /** The function was sent as strict: a `null` in its arguments stands for what is left out (S8). */
   readonly strict?: boolean;
   /** Hears that a request which may change something is about to leave (`wire.md` T1). */
-  readonly onSideEffect?: () => void;
+  readonly onSideEffect?: () => void | Promise<void>;
 }
 
 export interface PluginCallOptions {
@@ -96,7 +96,8 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     if ('problem' in built) return finish(refused(built.problem), null);
     const { request } = built;
     if (harmless.has(request.method)) return finish(await perform(call, request, signal), request);
-    onSideEffect?.();
+    const told = onSideEffect?.();
+    if (told) await told;
     // W6: what may change something is not cut off in the middle; its outcome is recorded even if nobody waits for it.
     const unheard = new AbortController().signal;
     const done = perform(call, request, unheard).then((outcome) => finish(outcome, request));

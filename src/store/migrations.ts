@@ -67,6 +67,7 @@ function firstTables({ serial, bytes }: ColumnTypes): Migration {
         .addColumn('state', 'text', (column) => column.notNull())
         .addColumn('holder', 'text', (column) => column.notNull())
         .addColumn('lease', 'bigint', (column) => column.notNull())
+        .addColumn('begun', 'bigint', (column) => column.notNull())
         .addColumn('effect', 'integer', (column) => column.notNull())
         .addColumn('delivered', 'integer', (column) => column.notNull())
         .addColumn('ended', 'bigint')

@@ -1,13 +1,17 @@
 // What must outlive the process, or be shared by replicas: one store, in memory, SQLite or PostgreSQL.
+import { randomUUID } from 'node:crypto';
 import { silentLog, type Log } from '../telemetry/log.ts';
 import type { Database } from './database.ts';
 import { createParkedParts, partsMaxAge, partsPerId, type ParkedParts } from './parked-parts.ts';
 import { createPluginVersions, versionsInMemory, type PluginVersions } from './plugin-versions.ts';
+import type { RunsTable } from './runs-table.ts';
 import { createSeal, keyOfFile, keyOfSecret, type Seal } from './seal.ts';
 
 export interface Store {
   readonly parked: ParkedParts;
   readonly versions: PluginVersions;
+  /** Runs that other replicas may be asked for; `null`: there are none. */
+  readonly runs: RunsTable | null;
   readonly close: () => Promise<void>;
 }
 
@@ -34,6 +38,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return {
       parked: createParkedParts({ behind: null, log, now }),
       versions: createPluginVersions({ rows: versionsInMemory(), log, now }),
+      runs: null,
       close: async () => {},
     };
   }
@@ -54,15 +59,21 @@ async function openTables(options: StoreOptions, log: Log, now: () => number): P
   const { openDatabase } = await import('./database.ts');
   const { createPartsTable } = await import('./parts-table.ts');
   const { createVersionsTable } = await import('./versions-table.ts');
+  const { createRunsTable } = await import('./runs-table.ts');
   const secret = options.key === undefined ? null : createSeal(keyOfSecret(options.key));
   const database: Database = await openDatabase({ url, log });
   try {
     const seal = secret ?? sealOfFile(url);
     const behind = createPartsTable({ database, seal, perId: partsPerId, maxAge: partsMaxAge, now });
+    const runs = database.shared ? createRunsTable({ database, seal, holder: randomUUID(), log }) : null;
     return {
       parked: createParkedParts({ behind, log, now }),
       versions: createPluginVersions({ rows: createVersionsTable(database), log, now }),
-      close: database.close,
+      runs,
+      async close() {
+        runs?.close();
+        await database.close();
+      },
     };
   } catch (error) {
     await database.close();

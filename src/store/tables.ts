@@ -34,6 +34,7 @@ export interface Tables {
     /** The process that runs it. Nobody else may, until the lease is over. */
     readonly holder: string;
     readonly lease: number;
+    readonly begun: number;
     /** A plugin call that must not be repeated has left. */
     readonly effect: 0 | 1;
     /** A client has the whole answer. */

@@ -12,8 +12,8 @@ function attempt(text: string, effect = false) {
   return (tape: RunTape): Attempt => {
     async function* say() {
       if (effect) {
-        const call = async (_call: unknown, _signal: unknown, onSideEffect: () => void) => {
-          onSideEffect();
+        const call = async (_call: unknown, _signal: unknown, onSideEffect: () => void | Promise<void>) => {
+          await onSideEffect();
           return { content: 'ok' };
         };
         const { signal } = new AbortController();
@@ -24,7 +24,14 @@ function attempt(text: string, effect = false) {
       yield text;
     }
     const log = createEventLog(say(), { keep: tape.keep, write: (said) => said });
-    return { id: String((number += 1)), log, headers: () => ({}), serve: () => {}, delivered: () => false };
+    return {
+      id: String((number += 1)),
+      log,
+      headers: () => ({}),
+      serve: () => {},
+      delivered: () => false,
+      released: Promise.resolve(),
+    };
   };
 }
 
@@ -32,7 +39,7 @@ async function finish({ log }: Attempt): Promise<void> {
   for await (const _ of log.read());
 }
 
-const marks = (key: string, marked = true) => ({ key, body: key, marked });
+const marks = (key: string, marked = true) => ({ key, body: key, marked, run: key });
 
 test('T6: the oldest ended record goes when there are too many; those with a side effect go last', async () => {
   const records = createRunRecords({ ...recordLimits, records: 3 });
