@@ -41,10 +41,10 @@ export interface GrantedToolsOptions {
 
 type Functions = ReadonlyMap<string, PluginFunction>;
 
-/** Functions, and the words about their plugins. */
+/** Functions, and what is injected of them. */
 interface Granted {
   readonly functions: Functions;
-  readonly instructions: string;
+  readonly injection: Tools['injection'];
   readonly unknown: readonly string[];
 }
 
@@ -64,7 +64,7 @@ export function createGrantedTools(
     const ready = known.get(consumer.name);
     if (ready) return ready;
     const { functions } = grant(snapshot, consumer, null);
-    const made = describe(snapshot, functions);
+    const made = prepare(snapshot, functions, options.formFunction);
     known.set(consumer.name, made);
     return made;
   }
@@ -77,27 +77,16 @@ export function createGrantedTools(
       functions = granted.functions;
       unknown.push(...granted.unknown);
     }
-    return describe(snapshot, functions, unknown);
-  }
-
-  /** Forms are made of those functions alone that are looked at: 128 go into a request. */
-  function formed({ functions, instructions }: Granted, form: FunctionForm): Injection {
-    const texts = Array.from(functions.values(), (fn) => ({
-      name: fn.name,
-      get text() {
-        return options.formFunction(fn, form)?.text ?? null;
-      },
-    }));
-    return { functions: texts, instructions };
+    return { ...prepare(snapshot, functions, options.formFunction), unknown };
   }
 
   return (consumer, narrowing, upstream) => {
     const snapshot = options.snapshot();
     const granted =
       narrowing.length === 0 ? whole(snapshot, consumer) : narrowed(snapshot, consumer, narrowing);
-    const { functions, unknown } = granted;
+    const { functions, injection, unknown } = granted;
     return {
-      injection: (form) => formed(granted, form),
+      injection,
       unknown,
       async call({ function: { name, arguments: text } }, signal, onSideEffect) {
         const fn = functions.get(name);
@@ -112,12 +101,41 @@ export function createGrantedTools(
   };
 }
 
-function describe(snapshot: Snapshot, functions: Functions, unknown: readonly string[] = []): Granted {
+/** What is injected of some functions, made once per form. */
+function prepare(snapshot: Snapshot, functions: Functions, formFunction: FormFunction): Granted {
   const names = new Set(Array.from(functions.values(), ({ plugin }) => plugin));
   const described = snapshot.plugins.flatMap(({ name, manifest }) =>
     names.has(name) && manifest ? [{ name, description: manifest.descriptionForModel }] : [],
   );
-  return { functions, instructions: describePlugins(described), unknown };
+  const instructions = describePlugins(described);
+  const ready = new Map<string, Injection>();
+  const injection = (form: FunctionForm): Injection => {
+    const key = `${form.profile} ${form.strict}`;
+    const known = ready.get(key);
+    if (known) return known;
+    const made = {
+      functions: Array.from(functions.values(), (fn) => lazily(fn, form, formFunction)),
+      instructions,
+    };
+    ready.set(key, made);
+    return made;
+  };
+  return { functions, injection, unknown: [] };
+}
+
+/** Forms are made of those functions alone that are looked at: 128 go into a request. */
+function lazily(
+  fn: PluginFunction,
+  form: FunctionForm,
+  formFunction: FormFunction,
+): Injection['functions'][number] {
+  let text: string | null | undefined;
+  return {
+    name: fn.name,
+    get text() {
+      return text === undefined ? (text = formFunction(fn, form)?.text ?? null) : text;
+    },
+  };
 }
 
 /** The same words for a function that never was and one that is gone (I5, F-G07). */

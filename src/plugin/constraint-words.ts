@@ -65,8 +65,9 @@ export function withWords(text: string, words: readonly string[]): string {
 /** Whether a text has the word, and not as a part of another: "1 to 10" is not said by "11 to 100". */
 function says(text: string, word: string): boolean {
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    if (!/[\w.,-]$/.test(text.slice(0, at)) && !/^(?:[\w-]|[.,]\w)/.test(text.slice(at + word.length)))
-      return true;
+    const end = at + word.length;
+    const begins = !/[\w.,-]/.test(text.charAt(at - 1));
+    if (begins && !/^(?:[\w-]|[.,]\w)/.test(text.slice(end, end + 2))) return true;
   }
   return false;
 }
