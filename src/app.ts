@@ -8,6 +8,7 @@ import type { Config } from './config/schema.ts';
 import { configSecrets } from './config/secrets.ts';
 import { createEgress } from './egress/create-egress.ts';
 import { gatewayError } from './errors.ts';
+import { createAnswerIds } from './http/answer-ids.ts';
 import { authenticateHook } from './http/authenticate.ts';
 import { chatCompletionsRoutes } from './http/chat-completions.ts';
 import { demoModelsRoutes } from './http/demo-models.ts';
@@ -92,9 +93,11 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   server.register(async (scope) => {
     const consumerOf = authenticateHook(scope, createAuthentication(config.access.consumers));
     pluginsRoutes(scope, { snapshot: registry.current, consumerOf });
+    const answerIds = createAnswerIds();
     chatCompletionsRoutes(scope, {
       log,
       audit,
+      answerIds,
       budget: config.budget,
       jsonKeepAlive: config.listen.jsonKeepAlive,
       consumerOf,
@@ -118,7 +121,12 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
     const byModel = others.length > 0;
     const forwardFor = (model: string | null) =>
       ((model !== null && upstreams.matching(model)[0]) || first).forward;
-    passThroughRoutes(scope, { forwardFor, byModel, authorization });
+    const storedAnswer: PassThroughOptions['storedAnswer'] = (request, id) => {
+      const found = answerIds.find(consumerOf(request).partition, id);
+      const upstream = upstreams.all.find(({ name }) => name === found?.upstream);
+      return found && upstream ? { id: found.id, forward: upstream.forward } : null;
+    };
+    passThroughRoutes(scope, { forwardFor, byModel, storedAnswer, authorization });
     const leftOut = (upstream: string, error: unknown) => log.warn('models_left_out', { upstream, error });
     if (byModel) modelsRoutes(scope, { list: createModelList(upstreams, leftOut), authorization });
   });

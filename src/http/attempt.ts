@@ -12,6 +12,7 @@ import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { isGatewayError } from '../errors.ts';
 import type { Audit } from '../telemetry/audit.ts';
+import type { AnswerIds } from './answer-ids.ts';
 import { createEventLog } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
@@ -23,6 +24,7 @@ import type { RunTape } from './run-tape.ts';
 export interface AttemptOptions extends ExchangeOptions {
   readonly refusedTools: RefusedTools;
   readonly audit: Audit;
+  readonly answerIds: Pick<AnswerIds, 'remember'>;
   readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
   /** Fires when the process stops: runs end with an error. */
   readonly stopping: AbortSignal;
@@ -124,7 +126,13 @@ function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
     model,
     stream: streamed,
   };
-  return createRunRecorder(facts, options.audit);
+  const { audit, answerIds } = options;
+  return createRunRecorder(facts, {
+    run(record) {
+      answerIds.remember(consumer.partition, record.completionIds, record.upstream);
+      audit.run(record);
+    },
+  });
 }
 
 function startRun(

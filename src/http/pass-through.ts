@@ -30,6 +30,11 @@ export interface PassThroughOptions {
   readonly forwardFor: (model: string | null) => Forward;
   /** Whether the model matters: there are several upstreams. Else no body is looked into. */
   readonly byModel: boolean;
+  /** The answer of an upstream that an id of ours stands for, and the way there (M1). */
+  readonly storedAnswer: (
+    request: FastifyRequest,
+    id: string,
+  ) => { readonly id: string; readonly forward: Forward } | null;
   /** The caller's own `Authorization`, where it may go on. */
   readonly authorization: (request: FastifyRequest) => string | null;
   /** Bytes of a request body; default 512 MiB (section 8). */
@@ -43,6 +48,9 @@ const defaultMaxBytes = 512 * 1024 * 1024;
 /** The plain paths of OpenAI's API. Ids of fine-tuned models hold colons (H2). */
 const plainPath = /^\/v1\/[A-Za-z0-9._~:/-]*$/;
 const plainQuery = /^[!-"$-~]*$/;
+
+/** Behind `/v1`: a stored answer, or its messages, with the query. */
+const answerPath = /^\/chat\/completions\/([^/?]+)((?:\/messages)?(?:\?.*)?)$/;
 
 interface Exchange {
   readonly request: FastifyRequest;
@@ -70,6 +78,12 @@ export function passThroughRoutes(server: FastifyInstance, options: PassThroughO
         const { request, signal } = current(exchanges);
         const { headers } = request;
         const context = { headers, authorization: options.authorization(request) };
+        const [, id, rest] = (method === 'GET' && answerPath.exec(path)) || [];
+        const stored = id === undefined ? null : options.storedAnswer(request, id);
+        if (stored) {
+          const storedPath = `/chat/completions/${stored.id}${rest ?? ''}`;
+          return stored.forward({ method, path: storedPath }, context, signal);
+        }
         const counted = body instanceof Readable ? countBytes(body, maxBytes) : undefined;
         if (!options.byModel) {
           return options.forwardFor(null)(

@@ -28,7 +28,7 @@ export interface RunRecorder {
   readonly pluginCalls: () => number;
 }
 
-export function createRunRecorder(facts: RunFacts, audit: Audit): RunRecorder {
+export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): RunRecorder {
   const begun = performance.now();
   const completionIds: string[] = [];
   const upstreamRequestIds: string[] = [];

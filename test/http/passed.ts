@@ -56,6 +56,7 @@ export async function startGateway(
   );
   server.post('/v1/chat/completions', async (request) => ({ chat: (request.body as Buffer).toString() }));
   passThroughRoutes(server, {
+    storedAnswer: () => null,
     forwardFor: () => acme.forward,
     byModel: false,
     authorization: () => authorization,
