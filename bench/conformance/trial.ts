@@ -105,7 +105,7 @@ export async function tryCall(call: Call, loopback: Loopback): Promise<Trial> {
   const random = createRandom(`${fn.name} ${String(round)}`);
   const values = makeArguments(fn, declared, { random, optional }, call.isTrimmed);
   const failed = (why: string): Trial => ({ arguments: values, deviations: [why] });
-  const read = reader(fn, JSON.stringify(values));
+  const read = await reader(fn, JSON.stringify(values));
   if ('problem' in read) return failed(`arguments refused: ${read.problem}`);
   const plain = JSON.parse(JSON.stringify(Object.fromEntries(read.values))) as unknown;
   if (!isDeepStrictEqual(plain, JSON.parse(JSON.stringify(values)))) return failed('arguments changed');

@@ -50,7 +50,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   try {
     return await withSamples(config, async () => {
       const found = await findFunction(name, operation, work);
-      const read = createArgumentReader()(found.fn, text);
+      const read = await createArgumentReader()(found.fn, text);
       const built = 'problem' in read ? read : maskedRequest(found, read.values, work);
       if ('problem' in built) {
         terminal.line(built.problem);

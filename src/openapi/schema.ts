@@ -85,6 +85,10 @@ export function createInline({ document, references, report, meter, omitted }: I
       report.warning('misplaced', pointer, `${what}; it is ignored.`);
   }
 
+  function reform(schema: JsonObject, { pointer }: Place): JsonObject {
+    return modernise(schema, (code, message) => report.warning(code, pointer, message));
+  }
+
   /** A schema of the right type and some description, open for the rest. */
   function readShallow(value: JsonObject, place: Place): Schema {
     const target = references.follow(value, place.pointer);
@@ -98,7 +102,7 @@ export function createInline({ document, references, report, meter, omitted }: I
       const isReference = target.pointer !== place.pointer;
       if (isReference && own['title'] === undefined) own['description'] ??= nameOf(target.pointer);
     }
-    return modernise(own, (code, message) => report.warning(code, place.pointer, message));
+    return reform(own, place);
   }
 
   function readReference(value: JsonObject, reference: string, place: Place): Schema {
@@ -132,7 +136,8 @@ export function createInline({ document, references, report, meter, omitted }: I
     if (Object.keys(kept).length === 0 || inlined === false) return inlined;
     const over = read(kept, { ...place, depth: place.depth + 1 });
     if (typeof over === 'boolean') return inlined;
-    const both = { ...(inlined === true ? {} : inlined), ...over };
+    // once more: an `enum` beside the reference is read in the type of the target
+    const both = reform({ ...(inlined === true ? {} : inlined), ...over }, place);
     if (isObject(inlined)) omitted.set(both, omitted.get(inlined) ?? new Set());
     return both;
   }
@@ -219,7 +224,7 @@ export function createInline({ document, references, report, meter, omitted }: I
     if (isObject(properties)) readProperties(properties, place, schema);
     else ignore(properties, '"properties" is no object of schemas', place.pointer);
     forget(schema);
-    return modernise(schema, (code, message) => report.warning(code, place.pointer, message));
+    return reform(schema, place);
   }
 
   return (value, pointer) => read(value, { pointer, path: [pointer], depth: 0 });

@@ -1,12 +1,9 @@
 // Reads the arguments text that a model wrote, and mends what models get wrong (`openapi.md` A1).
-import { jsonrepair } from 'jsonrepair';
-
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject, nesting, parseExact } from '../openai/exact-json.ts';
+import { mendJson } from './mend-json.ts';
 
 const maxBytes = 1024 * 1024;
-/** The repair's time grows faster than its text: 150 ms here, 3 s for four times as much. */
-const maxRepairBytes = 64 * 1024;
 const maxDepth = 100;
 /** More values than any model writes: it bounds the work of checking them. */
 const maxValues = 20_000;
@@ -36,33 +33,13 @@ function balancedObject(text: string, from: number): string | null {
 }
 
 /**
- * Texts that may be the object meant, the likeliest first: what stands in a code fence or before further text (some
- * upstreams send `{}` before the real arguments), then the text repaired, then its balanced part repaired.
+ * What stands in a code fence or before further text, whole as it is; behind a first `{}`, which some upstreams send
+ * before the real arguments, the object that follows.
  */
-function* candidates(text: string): Generator<() => string> {
+function findObject(text: string): string | null {
   const first = balancedObject(text, 0);
-  if (first !== null) {
-    const rest = text.indexOf('{') + first.length;
-    const second = /^\{\s*\}$/.test(first) ? balancedObject(text, rest) : null;
-    yield () => second ?? first;
-  }
-  // 5,000 open brackets overflow jsonrepair's stack; counted without regard to quotes, which may be what is broken.
-  if (Buffer.byteLength(text) > maxRepairBytes || openBrackets(text) > maxDepth) return;
-  const start = text.indexOf('{');
-  if (start < 0) return;
-  yield () => jsonrepair(text.slice(start));
-  if (first !== null) yield () => jsonrepair(first);
-}
-
-/** The greatest surplus of opening over closing brackets, those in strings counted too. */
-function openBrackets(text: string): number {
-  let open = 0;
-  let most = 0;
-  for (const [bracket] of text.matchAll(/[{}[\]]/g)) {
-    open += bracket === '{' || bracket === '[' ? 1 : -1;
-    if (open > most) most = open;
-  }
-  return most;
+  if (first === null || !/^\{\s*\}$/.test(first)) return first;
+  return balancedObject(text, text.indexOf('{') + first.length) ?? first;
 }
 
 function tryParse(text: string): Json | undefined {
@@ -74,14 +51,17 @@ function tryParse(text: string): Json | undefined {
   }
 }
 
-function repair(text: string): Json | undefined {
-  for (const candidate of candidates(text)) {
-    try {
-      const value = tryParse(candidate());
-      if (isJsonObject(value)) return value;
-    } catch {
-      // The next candidate may do.
-    }
+/** The object that a broken text most likely means. */
+async function repair(text: string): Promise<Json | undefined> {
+  const start = text.indexOf('{');
+  if (start < 0) return undefined;
+  const found = findObject(text);
+  const whole = found === null ? undefined : tryParse(found);
+  if (isJsonObject(whole)) return whole;
+  for (const broken of [text.slice(start), balancedObject(text, 0)]) {
+    const mended = broken === null ? null : await mendJson(broken);
+    const value = mended === null ? undefined : tryParse(mended);
+    if (isJsonObject(value)) return value;
   }
   return undefined;
 }
@@ -98,20 +78,20 @@ function countValues(root: Json): number {
   return count;
 }
 
-function readValue(text: string): Json | undefined {
+async function readValue(text: string): Promise<Json | undefined> {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed === 'null') return {};
-  return tryParse(trimmed) ?? repair(trimmed);
+  return tryParse(trimmed) ?? (await repair(trimmed));
 }
 
 /**
  * Reads the arguments of a tool call (A1, security A1). Empty and `null` are `{}`; a string that holds JSON is
  * unwrapped once; fences, trailing text and broken JSON are mended. The model is told about anything else.
  */
-export function parseArguments(text: string): ReadText {
+export async function parseArguments(text: string): Promise<ReadText> {
   if (Buffer.byteLength(text) > maxBytes) return { problem: 'The arguments are larger than 1 MiB.' };
-  let value = readValue(text);
-  if (typeof value === 'string') value = readValue(value);
+  let value = await readValue(text);
+  if (typeof value === 'string') value = await readValue(value);
   if (value === undefined) {
     const cause = nesting(text) > maxDepth ? `nested deeper than ${maxDepth} levels` : 'not valid JSON';
     return { problem: `The arguments are ${cause}. Send one JSON object.` };

@@ -18,7 +18,7 @@ type ReadArguments =
   | { readonly problem: string };
 
 /** Reads the arguments of a tool call; in those of a `strict` one, `null` stands for what is left out (S8). */
-export type ArgumentReader = (fn: PluginFunction, text: string, strict?: boolean) => ReadArguments;
+export type ArgumentReader = (fn: PluginFunction, text: string, strict?: boolean) => Promise<ReadArguments>;
 
 const maxProblems = 10;
 const maxMessage = 2000;
@@ -35,8 +35,8 @@ export function createArgumentReader(): ArgumentReader {
     return schema;
   }
 
-  return function readArguments(fn, text, strict = false) {
-    const read = parseArguments(text);
+  return async function readArguments(fn, text, strict = false) {
+    const read = await parseArguments(text);
     if ('problem' in read) return { problem: invalidArguments(read.problem) };
     const schema = schemaOf(fn);
     const said = strict ? withoutNulls(read.value, schema) : read.value;

@@ -87,9 +87,10 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
       mask: maskOf(plugin),
       options,
     };
-    const read = attempt(call, () => readArguments(fn, argumentsText, strict));
+    const read = await attempt(call, () => readArguments(fn, argumentsText, strict));
+    signal.throwIfAborted();
     const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
-    const built = 'values' in read ? attempt(call, () => build(call, read.values)) : read;
+    const built = 'values' in read ? await attempt(call, () => build(call, read.values)) : read;
     const finish = (outcome: Outcome, request: PluginRequest | null) =>
       conclude(call, given, outcome, request, performance.now() - started);
 
@@ -146,16 +147,19 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
     log.warn('a plugin refused its credential', { plugin: plugin.name, status, answered });
   }
   const shape = { characters, secrets: [], mask: call.mask };
-  const shaped = attempt(call, () => ({
+  const shaped = await attempt(call, () => ({
     content: shapeResult({ ...answer, method: request.method }, shape),
   }));
   return { content: 'content' in shaped ? shaped.content : shaped.problem, status, bytes: body.length };
 }
 
 /** A fault of ours costs the model one result, not the client its answer. */
-function attempt<T>({ fn, options }: Call, step: () => T): T | { readonly problem: string } {
+async function attempt<T>(
+  { fn, options }: Call,
+  step: () => T | Promise<T>,
+): Promise<T | { readonly problem: string }> {
   try {
-    return step();
+    return await step();
   } catch (error) {
     options.log.error('a plugin call met a fault of the gateway', { function: fn.name, error });
     return { problem: errorResult('plugin_failed', { retryable: false }) };

@@ -137,7 +137,7 @@ function copyPlainKeywords(source: JsonObject, result: CheckedSchema): void {
   if (source['default'] !== undefined) result.default = source['default'];
   const values = source['enum'];
   if (Array.isArray(values) && values.length > 0) {
-    result.enum = values.map((value) => inType(value, types));
+    result.enum = values;
     // Real documents contradict themselves (`enum: [MALE, ...]` with `maxLength: 1`); the enum says more.
     return;
   }
@@ -156,14 +156,4 @@ function isDescribed(source: JsonObject, name: string): boolean {
   const properties = source['properties'];
   if (!isObject(properties) || Object.hasOwn(properties, name)) return true;
   return ['allOf', 'anyOf', 'oneOf', 'patternProperties'].some((keyword) => source[keyword] !== undefined);
-}
-
-/** An enum value as its type says: YAML's `enum: [1, 2]` under `type: string` means `"1"` and `"2"`. */
-function inType(value: Json, types: readonly JsonType[]): Json {
-  const [type] = types;
-  if (types.length !== 1) return value;
-  if (type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return String(value);
-  const isNumber =
-    (type === 'integer' || type === 'number') && typeof value === 'string' && value.trim() !== '';
-  return isNumber && Number.isFinite(Number(value)) ? Number(value) : value;
 }

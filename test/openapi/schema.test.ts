@@ -241,6 +241,11 @@ test('D10: what is no schema where one belongs is ignored, with a warning; what 
   assert.deepEqual([empty.schema, empty.codes], [{ properties: { a: {} } }, []]);
 });
 
+test('D10: values of an enum beside a reference are read in the type of its target', () => {
+  const { schema } = read({ ...reference('Code'), enum: [1, 2] }, components({ Code: { type: 'string' } }));
+  assert.deepEqual(schema, { type: 'string', enum: ['1', '2'] });
+});
+
 test('D10: values of an enum are read in the declared type, where their text means the same', () => {
   const { schema, codes } = read({ type: 'string', enum: [1, 'dc', true, null], default: 2 });
   assert.deepEqual(schema, { type: 'string', enum: ['1', 'dc', 'true', null], default: '2' });

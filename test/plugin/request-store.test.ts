@@ -33,11 +33,11 @@ function* storeFunctions(): Generator<PluginFunction> {
   }
 }
 
-test('plausible arguments of every operation become a request of its server', needsShared, () => {
+test('plausible arguments of every operation become a request of its server', needsShared, async () => {
   const readArguments = createArgumentReader();
   let requests = 0;
   for (const fn of storeFunctions()) {
-    const read = readArguments(fn, JSON.stringify(sampleArguments(fn)));
+    const read = await readArguments(fn, JSON.stringify(sampleArguments(fn)));
     assert.ok('values' in read, `${fn.plugin} ${fn.operation.id}: ${'problem' in read ? read.problem : ''}`);
     const { request, problem } = build(fn, Object.fromEntries(read.values), {
       params: new Map([['sort', 'mine']]),
