@@ -1,7 +1,7 @@
 // A run as an event stream: one push per event, comments while nothing flows, late failures as error events.
 import { Readable } from 'node:stream';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
-import { wireError } from './server.ts';
+import { wireError } from './error-answer.ts';
 
 /** Headers of every stream (`wire.md` E13). */
 export const streamHeaders = {

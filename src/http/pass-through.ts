@@ -85,16 +85,12 @@ export function passThroughRoutes(server: FastifyInstance, options: PassThroughO
           return stored.forward({ method, path: storedPath }, context, signal);
         }
         const counted = body instanceof Readable ? countBytes(body, maxBytes) : undefined;
-        if (!options.byModel) {
-          return options.forwardFor(null)(
-            { method, path, ...(counted && { body: counted }) },
-            context,
-            signal,
-          );
-        }
-        const read = counted && (await readModel(addAbortSignal(signal, counted), headers['content-type']));
-        const forward = options.forwardFor(read?.model ?? modelInPath(path));
-        return forward({ method, path, ...(read && { body: read.body }) }, context, signal);
+        const { model, body: whole } =
+          counted && options.byModel
+            ? await readModel(addAbortSignal(signal, counted), headers['content-type'])
+            : { model: null, body: counted };
+        const forward = options.forwardFor(model ?? modelInPath(path));
+        return forward({ method, path, ...(whole && { body: whole }) }, context, signal);
       }),
       handler(request, reply, path, settings) {
         dropStalledReader(reply.raw, options.stall);

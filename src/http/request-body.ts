@@ -2,8 +2,11 @@
 import { parse } from 'secure-json-parse';
 import { gatewayError } from '../errors.ts';
 import type { Json, JsonObject } from '../openai/chat.ts';
-import { isJsonObject } from '../openai/exact-json.ts';
+import { isJsonObject, nesting } from '../openai/exact-json.ts';
 import { parseRequest, type ChatRequest } from '../openai/request.ts';
+
+/** Bytes of a request body (`wire.md` K8). */
+export const maxBodyBytes = 64 * 1024 * 1024;
 
 /** Nesting of a request body; the deepest recorded one has 14. */
 const maxDepth = 64;
@@ -23,7 +26,10 @@ export function checkContentType(headers: Readonly<Record<string, string | strin
 /** Reads the bytes as a chat request. Throws 400 `invalid_json` or `invalid_type` (`wire.md` Q8, `security.md` W3). */
 export function readChatRequest(bytes: Uint8Array): ChatRequest {
   const text = decode(bytes);
-  checkDepth(text);
+  // F-C18: before parsing, so that nesting costs nothing.
+  if (nesting(text) > maxDepth) {
+    throw gatewayError('invalid_json', [`it is nested deeper than ${maxDepth} levels`]);
+  }
   const value = readAs(() => parse(text) as Json);
   if (!isJsonObject(value)) throw gatewayError('invalid_json', ['it is not an object']);
   checkTypes(value);
@@ -45,24 +51,6 @@ function readAs<T>(read: () => T): T {
   } catch (error) {
     const message = error instanceof Error ? error.message : 'it cannot be parsed';
     throw gatewayError('invalid_json', [message.slice(0, 200)], { cause: error });
-  }
-}
-
-/** A linear look before parsing, so that nesting costs nothing. */
-function checkDepth(text: string): void {
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (inString) {
-      if (code === 0x5c) at += 1;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      depth += 1;
-      if (depth > maxDepth)
-        throw gatewayError('invalid_json', [`it is nested deeper than ${maxDepth} levels`]);
-    } else if (code === 0x7d || code === 0x5d) depth -= 1;
   }
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Attempt, RetryMarks, RunLink } from './run-records.ts';
 import type { TapeLink } from './run-tape.ts';
-import { wireError } from './server.ts';
+import { wireError } from './error-answer.ts';
 import type { SharedRuns } from './shared-runs.ts';
 import {
   nameOf,

@@ -105,7 +105,7 @@ export function failureWithin(speaker: Speaker, value: JsonObject): GatewayError
 
 /** The body as it came when it is an object with an object `error` (Gemini puts an array around it), else wrapped. */
 export function envelopeOf(name: string, status: number, text: string): ForeignEnvelope {
-  const parsed = parse(text);
+  const parsed = parseJson(text);
   const value = Array.isArray(parsed) ? parsed[0] : parsed;
   if (isJsonObject(value) && isJsonObject(value['error'])) return { ...value, error: value['error'] };
   const message = isJsonObject(value) ? wordsOf(value) : null;
@@ -151,7 +151,8 @@ export async function readStart(
   return Buffer.concat(chunks).toString();
 }
 
-function parse(text: string): Json {
+/** The JSON value of a text, `null` for what is none. */
+export function parseJson(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch {

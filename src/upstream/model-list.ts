@@ -3,7 +3,7 @@ import { gatewayError, UpstreamError } from '../errors.ts';
 import type { JsonObject } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import type { AskContext } from './ask.ts';
-import { envelopeOf, readStart } from './failure.ts';
+import { envelopeOf, parseJson, readStart } from './failure.ts';
 import type { Upstream, Upstreams } from './upstream.ts';
 
 /** Lists the models as one OpenAI list. Throws what the first upstream says when none gives a list. */
@@ -60,7 +60,7 @@ async function modelsOf(
   if (answer.status !== 200) {
     throw new UpstreamError(answer.status, envelopeOf(upstream.name, answer.status, text));
   }
-  const list = parse(text);
+  const list = parseJson(text);
   if (!isJsonObject(list) || !Array.isArray(list['data'])) {
     throw gatewayError('upstream_bad_answer', [upstream.name, 'it is not a list of models']);
   }
@@ -69,12 +69,4 @@ async function modelsOf(
 
 function isModel(value: unknown): value is Model {
   return isJsonObject(value) && typeof value['id'] === 'string';
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
