@@ -1,5 +1,5 @@
 // Who calls: from the key that a caller shows to a consumer.
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Who calls. */
 export interface Consumer {
@@ -45,12 +45,21 @@ function createKeyCheck(consumers: readonly ConsumerConfig[]): Authenticate {
     consumers.map((consumer) => [digestOf(consumer.key).toString('hex'), freeze(consumer)]),
   );
   const nobody = randomBytes(32).toString('hex');
+  /** Keys that were right before need no digest again: as many as there are consumers at most. */
+  const proved = new Map<string, Consumer>();
 
-  return (headers) => {
-    const digest = digestOf(shownKey(headers)?.key ?? '');
+  function prove(key: string): Consumer | null {
+    const digest = digestOf(key);
     const found = byDigest.get(digest.toString('hex'));
     const expected = Buffer.from(found ? digest.toString('hex') : nobody, 'hex');
-    return timingSafeEqual(digest, expected) ? (found ?? null) : null;
+    if (!timingSafeEqual(digest, expected) || !found) return null;
+    proved.set(key, found);
+    return found;
+  }
+
+  return (headers) => {
+    const key = shownKey(headers)?.key ?? '';
+    return proved.get(key) ?? prove(key);
   };
 }
 
@@ -70,7 +79,7 @@ function anonymous(headers: RequestHeaders): Consumer {
   return Object.freeze({
     name: 'anonymous',
     plugins: everything,
-    partition: shown ? `key:${createHash('sha256').update(shown.key).digest('hex')}` : 'anonymous',
+    partition: shown ? `key:${hash('sha256', shown.key)}` : 'anonymous',
     authorization: shown?.authorization ?? null,
   });
 }

@@ -9,8 +9,8 @@ export interface AnswerOptions {
   readonly includeUsage: boolean;
   /** Unix seconds of the run's start. */
   readonly created: number;
-  /** `chatcmpl-` and 24 alphanumerics, for an upstream that sends no id. */
-  readonly id: string;
+  /** That many random alphanumerics, for an upstream that sends no id. */
+  readonly newId: (length: number) => string;
 }
 
 /** Makes the chunks of one run by the emission contract (`wire.md` E2 to E8, E10). */
@@ -59,7 +59,7 @@ export function createAnswer(options: AnswerOptions): Answer {
   const texts = new Map<number, string>();
 
   function settle(): JsonObject {
-    head['id'] ||= options.id;
+    head['id'] ||= `chatcmpl-${options.newId(24)}`;
     head['created'] ||= options.created;
     head['model'] ||= options.model;
     return head;

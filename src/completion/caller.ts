@@ -25,7 +25,8 @@ export function createCaller(options: CallerOptions): Caller {
   const { budget, spent, doors } = options;
   const enter = createGate(budget.parallel);
   const earlier = new Map<string, { choice: number; times: number; result: Promise<ToolResult> }>();
-  const signal = AbortSignal.any([options.signal, options.callsUntil]);
+  /** Made at the first call: most runs have none. */
+  let signal: AbortSignal | undefined;
 
   async function call(toolCall: ToolCall): Promise<ToolResult> {
     const leave = await enter();
@@ -33,6 +34,7 @@ export function createCaller(options: CallerOptions): Caller {
       options.signal.throwIfAborted();
       if (options.callsUntil.aborted)
         return failure('run_deadline', 'The time for tool calls is used up. Answer with what is known.');
+      signal ??= AbortSignal.any([options.signal, options.callsUntil]);
       return await doors.call(toolCall, signal);
     } catch (error) {
       options.signal.throwIfAborted();

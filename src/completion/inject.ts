@@ -1,21 +1,29 @@
 // Puts the granted functions into a request: tools after the client's own, and the plugins' words in the system message.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import {
-  appendElements,
-  readElements,
-  readMember,
-  withElements,
-  withMembers,
-  type ChatRequest,
-} from '../openai/request.ts';
+import { appendElement, splitFirst } from '../openai/json-text.ts';
+import { readElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 
 /** What may be injected; sorted, so that the bytes are the same in every request. */
-export interface Injection {
+interface Injectable {
   /** `text` is `null` for a function that the upstream would refuse; it is made when it is first looked at. */
   readonly functions: readonly { readonly name: string; readonly text: string | null }[];
   /** One block for all plugins (`wire.md` Q9), by {@link describePlugins}. */
   readonly instructions: string;
+}
+
+/** What may be injected into many requests. */
+export interface Injection extends Injectable {
+  /** What a request without tools of its own is offered: most have none, so it is made once. */
+  readonly whole: () => Offer;
+}
+
+/** The functions that a request gets. */
+interface Offer {
+  readonly names: ReadonlySet<string>;
+  /** The elements of `tools`, joined. */
+  readonly text: string;
+  readonly missing: Injected['missing'];
 }
 
 /** A request with its functions in it. */
@@ -37,6 +45,12 @@ const maxTools = 128;
 /** Fewer completion tokens than this are a title maker's: it gets no functions (`wire.md` Q2). */
 const minTokens = 64;
 
+/** Makes an injection; keep it as long as what it holds is granted. */
+export function createInjection(injectable: Injectable): Injection {
+  let whole: Offer | undefined;
+  return { ...injectable, whole: () => (whole ??= offer(injectable, new Set(), maxTools)) };
+}
+
 /** Injects what is granted, unless the request rules it out (`wire.md` Q2, Q9, M16, M20). */
 export function inject(request: ChatRequest, injection: Injection): Injected {
   const tools = readElements(request, 'tools');
@@ -44,34 +58,42 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
   const nothing: Injected = { request, names: new Set(), clientTools, missing: noneMissing };
   if (rulesOut(request, tools.length > 0, injection)) return nothing;
 
-  const ours = injection.functions.filter(({ name }) => !clientTools.has(name));
+  const { names, text, missing } =
+    tools.length === 0 ? injection.whole() : offer(injection, clientTools, maxTools - tools.length);
+  if (names.size === 0) return { ...nothing, missing };
+  const equipped = withMembers(request, {
+    tools: appendElement(tools.length === 0 ? '[]' : (request.members.get('tools') ?? '[]'), text),
+    ...(readMember(request, 'stream') === true && { stream_options: withUsageAsked(request) }),
+    ...(injection.instructions !== '' && {
+      messages: instruct(request.members.get('messages') ?? '[]', injection.instructions),
+    }),
+  });
+  return { request: equipped, names, clientTools, missing };
+}
+
+/** As many functions as there is room for, without those whose names are taken. */
+function offer({ functions }: Injectable, taken: ReadonlySet<string>, room: number): Offer {
+  const ours = functions.filter(({ name }) => !taken.has(name));
   const offered = new Map<string, string>();
   let refused = 0;
   for (const fn of ours) {
-    if (offered.size + tools.length >= maxTools) break;
+    if (offered.size >= room) break;
     const { name, text } = fn;
     if (text === null) refused += 1;
     else offered.set(name, text);
   }
-  const missing = {
-    hidden: injection.functions.length - ours.length,
-    leftOut: ours.length - offered.size - refused,
-  };
-  if (offered.size === 0) return { ...nothing, missing };
-  const texts = [...offered.values()];
-  const equipped =
-    tools.length > 0 ? appendElements(request, 'tools', texts) : withElements(request, 'tools', texts);
-  const asked = readMember(request, 'stream') === true ? withUsageAsked(equipped) : equipped;
   return {
-    request: instruct(asked, injection.instructions),
     names: new Set(offered.keys()),
-    clientTools,
-    missing,
+    text: [...offered.values()].join(','),
+    missing: {
+      hidden: functions.length - ours.length,
+      leftOut: ours.length - offered.size - refused,
+    },
   };
 }
 
 /** Q2: requests in which a function of ours must not be called. */
-function rulesOut(request: ChatRequest, clientHasTools: boolean, injection: Injection): boolean {
+function rulesOut(request: ChatRequest, clientHasTools: boolean, injection: Injectable): boolean {
   const choice = readMember(request, 'tool_choice');
   if (choice === 'none' || (choice === 'required' && clientHasTools)) return true;
   if (isJsonObject(choice)) {
@@ -84,30 +106,26 @@ function rulesOut(request: ChatRequest, clientHasTools: boolean, injection: Inje
 }
 
 /** Usage of every step is needed for the sum, whether the client asked or not. */
-function withUsageAsked(request: ChatRequest): ChatRequest {
+function withUsageAsked(request: ChatRequest): string {
   const given = readMember(request, 'stream_options');
   const options: JsonObject = { ...(isJsonObject(given) ? given : {}), include_usage: true };
-  return withMembers(request, { stream_options: JSON.stringify(options) });
+  return JSON.stringify(options);
 }
 
 /**
  * Q9: the plugins' own words at the end of the client's leading system or developer message, or in a new first one.
- * The same bytes in every step.
+ * The same bytes in every step. Only the first message is read: there may be megabytes of others.
  */
-function instruct(request: ChatRequest, instructions: string): ChatRequest {
-  if (instructions === '') return request;
-  const elements = readElements(request, 'messages');
-  const first = elements[0] === undefined ? null : (JSON.parse(elements[0]) as Json);
+function instruct(messages: string, instructions: string): string {
+  const { text, rest } = splitFirst(messages);
+  const first = text === '' ? null : (JSON.parse(text) as Json);
   const leads = isJsonObject(first) && (first['role'] === 'system' || first['role'] === 'developer');
-  if (!leads) return withElements(request, 'messages', [systemMessage(instructions), ...elements]);
+  if (!leads) return `[${systemMessage(instructions)}${text === '' ? '' : ','}${text}${rest}`;
   const { content } = first;
   const extended = Array.isArray(content)
     ? [...content, { type: 'text', text: instructions }]
     : `${typeof content === 'string' ? `${content}\n\n` : ''}${instructions}`;
-  return withElements(request, 'messages', [
-    JSON.stringify({ ...first, content: extended }),
-    ...elements.slice(1),
-  ]);
+  return `[${JSON.stringify({ ...first, content: extended })}${rest}`;
 }
 
 function systemMessage(content: string): string {

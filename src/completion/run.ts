@@ -96,7 +96,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
       model: typeof model === 'string' ? model : '',
       includeUsage: options.includeUsage,
       created: options.created,
-      id: `chatcmpl-${options.newId(24)}`,
+      newId: options.newId,
     }),
     caller: createCaller({ doors, spent, reports, ...options }),
     assembler: {

@@ -2,7 +2,7 @@
 import { Agent, Client, Pool, type Dispatcher } from 'undici';
 import { EgressError, type Send } from './egress.ts';
 import { Exchange, type Carrier } from './exchange.ts';
-import { createConnector, parseTarget, type Resolve, type Rules } from './guard.ts';
+import { createConnector, parseTarget, type Resolve, type Rules, type Target } from './guard.ts';
 
 /** What a way out is made of. */
 export interface SendOptions {
@@ -17,6 +17,9 @@ export interface SendOptions {
 }
 
 const headerBytes = 16 * 1024;
+
+/** Origins whose parsed form is kept. */
+const maxTargets = 1_000;
 
 /** A connection that counts the answers of its present socket: the one fact that tells a keep-alive race (N13). */
 class CountingClient extends Client implements Carrier {
@@ -56,9 +59,19 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
       });
     },
   });
+  const targets = new Map<string, Target>();
+
+  /** Parsed once: an origin comes again with every request. */
+  function targetOf(origin: string): Target {
+    const target = targets.get(origin) ?? parseTarget(origin);
+    if (targets.size >= maxTargets) targets.clear();
+    targets.set(origin, target);
+    return target;
+  }
+
   const send: Send = async (request, signal) => {
     signal.throwIfAborted();
-    const target = parseTarget(request.origin);
+    const target = targetOf(request.origin);
     rules.admitHost(target);
     const dispatched = {
       origin: target.origin,

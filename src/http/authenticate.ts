@@ -11,14 +11,14 @@ export function authenticateHook(
   scope: FastifyInstance,
   authenticate: Authenticate,
 ): (request: FastifyRequest) => Consumer {
-  const consumers = new WeakMap<FastifyRequest['raw'], Consumer>();
-  scope.addHook('onRequest', async (request) => {
+  scope.decorateRequest('consumer', null);
+  scope.addHook('onRequest', (request, _reply, done) => {
     const consumer = authenticate(request.headers);
-    if (!consumer) throw gatewayError('invalid_api_key');
-    consumers.set(request.raw, consumer);
+    if (consumer) request.setDecorator('consumer', consumer);
+    done(consumer ? undefined : gatewayError('invalid_api_key'));
   });
-  return ({ raw }) => {
-    const consumer = consumers.get(raw);
+  return (request) => {
+    const consumer = request.getDecorator<Consumer | null>('consumer');
     // B4: fail closed. There is no default identity.
     if (!consumer) throw gatewayError('invalid_api_key');
     return consumer;

@@ -36,7 +36,12 @@ export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOpti
     );
     scope.post(
       '/v1/chat/completions',
-      { onRequest: async (request) => checkContentType(request.headers) },
+      {
+        onRequest(request, _reply, done) {
+          checkContentType(request.headers);
+          done();
+        },
+      },
       async (request, reply) => answer(request, reply, records, options),
     );
   });

@@ -35,9 +35,11 @@ const lag = 64 * 1024;
  * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
  */
 export function createEventLog<T>(
-  source: AsyncGenerator<T, void, undefined>,
+  from: AsyncGenerator<T, void, undefined>,
   { write, keep, maxKept = mebibyte }: EventLogOptions<T>,
 ): EventLog {
+  /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
+  let source: AsyncGenerator<T, void, undefined> | null = from;
   let pieces: string[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -50,6 +52,7 @@ export function createEventLog<T>(
 
   function end(as: LogState, error?: unknown): void {
     if (state !== 'open') return;
+    source = null;
     state = as;
     failure = error;
     closed.resolve();
@@ -57,9 +60,9 @@ export function createEventLog<T>(
 
   async function pull(): Promise<void> {
     try {
-      const { done, value } = await source.next();
-      if (done) end('done');
-      else add(write(value));
+      const next = await source?.next();
+      if (!next || next.done) end('done');
+      else add(write(next.value));
     } catch (error) {
       end('failed', error);
     } finally {
@@ -102,9 +105,9 @@ export function createEventLog<T>(
       }
     },
     cut(reason) {
-      end('cut', reason);
       // A source that waits ends after its wait, which the signal of the run ends.
-      source.return().catch(() => undefined);
+      source?.return().catch(() => undefined);
+      end('cut', reason);
     },
   };
 }

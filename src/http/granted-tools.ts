@@ -1,7 +1,7 @@
 // What one consumer may use in one request: the policy over the snapshot, made ready to be injected and called.
 import type { Consumer } from '../access/consumer.ts';
 import { grant, mayCall } from '../access/policy.ts';
-import { describePlugins, type Injection } from '../completion/inject.ts';
+import { createInjection, describePlugins, type Injection } from '../completion/inject.ts';
 import type { ToolCall, ToolResult } from '../openai/chat.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
 import type { FormFunction } from '../plugin/function-form.ts';
@@ -113,10 +113,10 @@ function prepare(snapshot: Snapshot, functions: Functions, formFunction: FormFun
     const key = `${form.profile} ${form.strict}`;
     const known = ready.get(key);
     if (known) return known;
-    const made = {
+    const made = createInjection({
       functions: Array.from(functions.values(), (fn) => lazily(fn, form, formFunction)),
       instructions,
-    };
+    });
     ready.set(key, made);
     return made;
   };

@@ -36,9 +36,11 @@ export function readChatRequest(bytes: Uint8Array): ChatRequest {
   return readAs(() => parseRequest(text));
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (error) {
     throw gatewayError('invalid_json', ['it is not UTF-8'], { cause: error });
   }

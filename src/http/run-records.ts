@@ -1,5 +1,5 @@
 // Run records of this process: a client that sends a request again gets the run it already has (`wire.md` T3 to T6).
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
@@ -34,7 +34,7 @@ export interface RunLink extends TapeLink {
 export interface RetryMarks {
   /** Consumer first (I7). Made from the `Idempotency-Key`, else from the request itself (T3). */
   readonly key: string;
-  /** Digest of the request itself. */
+  /** Digest of the request itself, and the headers that change its answer. */
   readonly body: string;
   /** The client says that it repeats a request, or names it. */
   readonly marked: boolean;
@@ -76,7 +76,6 @@ export interface RunRecord {
   /** Milliseconds since the epoch; `null` while it runs. */
   endedAt: number | null;
   characters: number;
-  expiry: NodeJS.Timeout | undefined;
 }
 
 /** T4, T6. Times in milliseconds. */
@@ -86,10 +85,9 @@ export const recordLimits = { kept: 120_000, unmarked: 60_000, records: 1_000, c
 export function retryMarks({ headers, body, url, id }: FastifyRequest, partition: string): RetryMarks {
   const given = headers['idempotency-key'];
   const named = typeof given === 'string' && given !== '';
-  const digest = createHash('sha256');
-  for (const name of ['x-plugins', 'x-plugin-trace']) digest.update(`${String(headers[name] ?? '')}\n`);
-  const request = digest.update(body as Buffer).digest('base64');
-  const identity = named ? `key ${createHash('sha256').update(given).digest('base64')}` : `body ${request}`;
+  const options = [headers['x-plugins'] ?? '', headers['x-plugin-trace'] ?? ''].join('\n');
+  const request = `${hash('sha256', body as Buffer, 'base64')} ${options}`;
+  const identity = named ? `key ${hash('sha256', given, 'base64')}` : `body ${request}`;
   return {
     key: JSON.stringify([partition, url, identity]),
     body: request,
@@ -103,6 +101,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
   const byKey = new Map<string, Set<RunRecord>>();
   /** Ended ones, oldest first; those without a side effect go first when room is needed. */
   const ended = { harmless: new Set<RunRecord>(), effective: new Set<RunRecord>() };
+  let sweeping: NodeJS.Timeout | null = null;
   let count = 0;
   let characters = 0;
 
@@ -123,7 +122,6 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
   }
 
   function unshelve(record: RunRecord): void {
-    clearTimeout(record.expiry);
     ended.harmless.delete(record);
     ended.effective.delete(record);
   }
@@ -135,7 +133,22 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     if (log.state() === 'failed' && !record.tape.hadSideEffect()) return forget(record);
     if (!byKey.get(record.key)?.has(record)) return;
     ended[record.tape.hadSideEffect() ? 'effective' : 'harmless'].add(record);
-    record.expiry = setTimeout(() => forget(record), limits.kept).unref();
+    sweeping ??= setTimeout(sweep, limits.kept).unref();
+  }
+
+  /** One timer for all: it comes back when the oldest record that stays is due. */
+  function sweep(): void {
+    const now = Date.now();
+    const due = [ended.harmless, ended.effective].map((records) => {
+      for (const record of records) {
+        const at = (record.endedAt ?? now) + limits.kept;
+        if (at > now) return at;
+        forget(record);
+      }
+      return Infinity;
+    });
+    const next = Math.min(...due);
+    sweeping = next === Infinity ? null : setTimeout(sweep, next - now).unref();
   }
 
   /** Room for all records together; what is wanted must then be kept by no one. */
@@ -176,7 +189,6 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
       attempt,
       endedAt: null,
       characters: 0,
-      expiry: undefined,
     };
     own.record = record;
     const known = byKey.get(key) ?? new Set();

@@ -24,8 +24,10 @@ export interface WatchedRun extends RunSignals {
 export function watchRun(seconds: number, stopping: AbortSignal): WatchedRun {
   const ended = new AbortController();
   const callsEnded = new AbortController();
-  const atEnd = setTimeout(() => ended.abort(gatewayError('run_timeout', [seconds])), seconds * 1000);
-  const atCallsEnd = setTimeout(() => callsEnded.abort(), seconds * 800);
+  let timer = setTimeout(() => {
+    timer = setTimeout(() => ended.abort(gatewayError('run_timeout', [seconds])), seconds * 200);
+    callsEnded.abort();
+  }, seconds * 800);
   const stop = () => ended.abort(stopping.reason);
   stopping.addEventListener('abort', stop, { once: true });
   if (stopping.aborted) stop();
@@ -36,8 +38,7 @@ export function watchRun(seconds: number, stopping: AbortSignal): WatchedRun {
     const leave = (): void => {
       waiting -= 1;
       if (waiting > 0) return;
-      clearTimeout(atEnd);
-      clearTimeout(atCallsEnd);
+      clearTimeout(timer);
       stopping.removeEventListener('abort', stop);
       if (!response.writableFinished) ended.abort(gatewayError('client_closed_request'));
       left.resolve();

@@ -88,11 +88,12 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   const steps = new Map<string, string>();
   const calls = new Map<string, (TapedCall | undefined)[]>();
   const begun = earlier.find((piece) => piece.kind === 'begun');
-  const seed = begun ? Buffer.from(begun.seed, 'base64') : randomBytes(16);
+  /** Drawn at the first id, unless others have to know it: most runs need no id of ours. */
+  let seed = begun ? Buffer.from(begun.seed, 'base64') : link && randomBytes(16);
   const created = begun?.created ?? Math.floor(Date.now() / 1000);
   let sideEffect = false;
   let stepCharacters = 0;
-  if (!begun) link?.note({ kind: 'begun', seed: seed.toString('base64'), created });
+  if (!begun && seed) link?.note({ kind: 'begun', seed: seed.toString('base64'), created });
   load(earlier);
 
   function keepStep(key: string, pieces: Pieces): void {
@@ -234,7 +235,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
         const taped = (places[place] ??= send(toolCall, { key, place }, stop, forget));
         return hear(taped, stop, signal);
       },
-      newId: (length) => idOf(seed, (ids += 1), length),
+      newId: (length) => idOf((seed ??= randomBytes(16)), (ids += 1), length),
     };
   }
 
@@ -259,7 +260,7 @@ function createStepKey(): (request: ChatRequest) => string {
   return ({ members }) => {
     const messages = members.get('messages')?.trimEnd() ?? '';
     if (head < 0) {
-      head = messages.length - 1;
+      head = messages.slice(0, -1).trimEnd().length;
       return 'first';
     }
     const digest = createHash('sha256').update(messages.slice(head));

@@ -1,5 +1,5 @@
 // The Fastify server itself: limits, deadlines, request ids, and what is refused before any route.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -48,7 +48,8 @@ export function createServer(options: ServerOptions): OpenServer {
     keepAliveTimeout: 72_000,
     trustProxy: false,
     forceCloseConnections: 'idle',
-    genReqId: () => `req_${randomBytes(12).toString('hex')}`,
+    // Node draws UUIDs from a pool: a tenth of the cost of random bytes.
+    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, options.log),
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },

@@ -95,6 +95,19 @@ export function splitElements(text: string): string[] {
   return elements;
 }
 
+/** The first element of a JSON array as text, `""` when it has none, and all the text behind it. */
+export function splitFirst(text: string): { text: string; rest: string } {
+  const at = skipBlank(text, skipBlank(text, 0) + 1);
+  const end = text.charCodeAt(at) === 0x5d ? at : skipValue(text, at);
+  return { text: text.slice(at, end), rest: text.slice(end) };
+}
+
+/** The array with the text of one more element, or of several with commas between, at its end. */
+export function appendElement(array: string, added: string): string {
+  const head = array.slice(0, array.lastIndexOf(']')).trimEnd();
+  return `${head}${head === '[' ? '' : ','}${added}]`;
+}
+
 /** The object made of members' text. */
 export function joinMembers(members: ReadonlyMap<string, string>): string {
   let text = '';

@@ -1,6 +1,6 @@
 // A chat request whose members keep the text they came in, so that what the gateway does not touch stays byte for byte.
 import type { Json } from './chat.ts';
-import { joinElements, joinMembers, splitElements, splitMembers } from './json-text.ts';
+import { appendElement, joinElements, joinMembers, splitElements, splitMembers } from './json-text.ts';
 
 /**
  * A chat request as its top-level members' JSON text, in the order sent. Numbers keep their spelling and unknown
@@ -53,8 +53,6 @@ export function withElements(request: ChatRequest, name: string, elements: reado
 
 /** The request with elements (JSON text) added at the end of an array member. */
 export function appendElements(request: ChatRequest, name: string, added: readonly string[]): ChatRequest {
-  const text = request.members.get(name)?.trimEnd() ?? '[]';
-  const head = text.slice(0, -1).trimEnd();
-  const parts = head === '[' ? added.join(',') : ['', ...added].join(',');
-  return withMembers(request, { [name]: `${head}${parts}]` });
+  if (added.length === 0) return request;
+  return withMembers(request, { [name]: appendElement(request.members.get(name) ?? '[]', added.join(',')) });
 }

@@ -5,7 +5,7 @@ import { defaultCapabilities, type Capabilities } from '../openai/capabilities.t
 import { readMember, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import { kindOf } from './kind.ts';
-import { matchesModel } from './model-pattern.ts';
+import { createModelMatcher } from './model-pattern.ts';
 
 /** What is known of one upstream. */
 export interface KnownCapabilities {
@@ -42,18 +42,18 @@ const maxLearned = 1_000;
 
 /** Gathers what is known of one configured upstream. */
 export function createCapabilities(config: UpstreamConfig): KnownCapabilities {
-  const { capabilities = [] } = config;
   const kind = kindOf(config);
-  const rows = table.filter((row) => row.kind === kind);
+  const saidByOperator = createLookup(config.capabilities ?? []);
+  const saidByTable = createLookup(table.filter((row) => row.kind === kind));
   const learned = new LRUCache<string, 'responses' | 'none'>({ max: maxLearned });
   return {
     of(request) {
       const name = modelOf(request);
-      const operator = firstOf(capabilities, name);
+      const operator = saidByOperator(name);
       const lesson = learned.get(name);
       const known = {
         ...defaultCapabilities,
-        ...firstOf(rows, name),
+        ...saidByTable(name),
         ...(lesson && { tools: lesson }),
         ...operator,
       };
@@ -73,18 +73,23 @@ export function modelOf(request: ChatRequest): string {
   return typeof model === 'string' ? model : '';
 }
 
+type Said = { -readonly [Name in keyof Capabilities]?: Capabilities[Name] };
+
 /** Of the entries that match a model, the first that speaks of a capability decides it. */
-function firstOf(
-  entries: readonly (Row | CapabilityEntry)[],
-  model: string,
-): { -readonly [Name in keyof Capabilities]?: Capabilities[Name] } {
-  const said = entries
-    .filter(({ models = ['*'] }) => models.some((pattern) => matchesModel(pattern, model)))
-    .map(({ tools, toolChoice, jsonWithTools, toolCallIds }) => ({
+function createLookup(entries: readonly (Row | CapabilityEntry)[]): (model: string) => Said {
+  const rows = entries.map(({ models = ['*'], tools, toolChoice, jsonWithTools, toolCallIds }) => ({
+    matches: createModelMatcher(models),
+    said: {
       ...(tools && { tools }),
       ...(toolChoice && { toolChoice }),
       ...(jsonWithTools && { jsonWithTools }),
       ...(toolCallIds && { toolCallIds }),
-    }));
-  return Object.assign({}, ...said.toReversed());
+    },
+  }));
+  const backwards = rows.toReversed();
+  return (model) => {
+    const said: Said = {};
+    for (const row of backwards) if (row.matches(model)) Object.assign(said, row.said);
+    return said;
+  };
 }

@@ -38,9 +38,14 @@ export function kindOf({ kind, url }: Pick<UpstreamConfig, 'kind' | 'url'>): Ups
   return hosts.find(([, patterns]) => patterns.some((pattern) => matchesModel(pattern, host)))?.[0];
 }
 
-/** The form in which the upstream gets functions for a model: the operator's word, else what its kind takes. */
-export function formOf(config: UpstreamConfig, model: string): FunctionForm {
+/** Tells the form in which an upstream gets functions for a model: the operator's word, else what its kind takes. */
+export function createFormChoice(config: UpstreamConfig): (model: string) => FunctionForm {
   const kind = kindOf(config);
-  const row = profiles.find((one) => one.kind === kind && matchesModel(one.models ?? '*', model));
-  return { profile: config.profile ?? row?.profile ?? 'common', strict: config.strict ?? false };
+  const { strict = false } = config;
+  const formOf = (profile: ProfileName): FunctionForm => ({ profile: config.profile ?? profile, strict });
+  const common = formOf('common');
+  const rows = profiles
+    .filter((row) => row.kind === kind)
+    .map(({ models = '*', profile }) => ({ models, form: formOf(profile) }));
+  return (model) => rows.find(({ models }) => matchesModel(models, model))?.form ?? common;
 }

@@ -1,5 +1,13 @@
 // Patterns in which `*` stands for any text: names of models, hosts.
 
+/** Whether a model's name fits one of the patterns; what can be told beforehand is told once. */
+export function createModelMatcher(patterns: readonly string[]): (model: string) => boolean {
+  if (patterns.includes('*')) return () => true;
+  const names = new Set(patterns.filter((pattern) => !pattern.includes('*')));
+  const open = patterns.filter((pattern) => pattern.includes('*'));
+  return (model) => names.has(model) || open.some((pattern) => matchesModel(pattern, model));
+}
+
 /** Whether a model's name fits a pattern in which `*` stands for any text. Linear in the name for each star. */
 export function matchesModel(pattern: string, model: string): boolean {
   const [head = '', ...rest] = pattern.split('*');

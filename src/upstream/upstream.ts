@@ -11,8 +11,8 @@ import { maxJsonBytes } from './chunks.ts';
 import { knownStatus, readStart, refusedAnswer, translateFailure, type Speaker } from './failure.ts';
 import { forwardHeaders, passedHeaders } from './headers.ts';
 import { createHealth, type Health } from './health.ts';
-import { formOf } from './kind.ts';
-import { matchesModel } from './model-pattern.ts';
+import { createFormChoice } from './kind.ts';
+import { createModelMatcher } from './model-pattern.ts';
 import { overDeadSocket } from './retry.ts';
 
 /** A request that is passed through unread. */
@@ -83,13 +83,8 @@ export function createUpstreams(
   const all = configured.map((upstream) =>
     createUpstream(upstream, send(upstream.name, upstream.url), patience),
   );
-  return {
-    all,
-    matching: (model) =>
-      all.filter((_upstream, place) =>
-        configured[place]?.models.some((pattern) => matchesModel(pattern, model)),
-      ),
-  };
+  const serves = configured.map(({ models }) => createModelMatcher(models));
+  return { all, matching: (model) => all.filter((_upstream, place) => serves[place]?.(model)) };
 }
 
 /** The path with the query of the upstream's own URL (Azure's `api-version`) behind the request's. */
@@ -103,6 +98,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
   const base = url.pathname.replace(/\/$/, '');
   const scrub = createScrubber(key === undefined ? [] : [key]);
   const seconds = (answer: number) => ({ connect: patience.connect / 1000, answer: answer / 1000 });
+  const formOf = createFormChoice(config);
   const limitsOf = (firstByte: number, idle: number): EgressLimits => ({
     firstByte,
     idle,
@@ -166,7 +162,7 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     hasKey: key !== undefined,
     capabilities: connection.capabilities,
     health: createHealth(),
-    formOf: (request) => formOf(config, modelOf(request)),
+    formOf: (request) => formOf(modelOf(request)),
     ask: (context) => createAsk(connection, context),
     forward,
   };

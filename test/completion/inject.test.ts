@@ -1,7 +1,7 @@
 // What is injected, where, and when not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describePlugins, inject } from '../../src/completion/inject.ts';
+import { createInjection, describePlugins, inject } from '../../src/completion/inject.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
 import { parseRequest, requestText } from '../../src/openai/request.ts';
 
@@ -9,7 +9,7 @@ const functions = ['todo__add', 'todo__list'].map((name) => ({
   name,
   text: `{"type":"function","function":{"name":"${name}"}}`,
 }));
-const injection = { functions, instructions: 'Words.' };
+const injection = createInjection({ functions, instructions: 'Words.' });
 const user = { role: 'user', content: 'hi' };
 
 function injected(request: JsonObject, what = injection) {
@@ -86,7 +86,8 @@ test("Q9: the plugins' words end the leading system message, or are a new one", 
 test('Q3, Q4: everything else goes on as it came', () => {
   const text =
     '{"seed":9223372036854775807,"messages":[{"role":"user","content":"\\u00e9","x":1.0}],"enable_thinking":true,"model":"m"}';
-  const sent = requestText(inject(parseRequest(text), { functions, instructions: '' }).request);
+  const plain = createInjection({ functions, instructions: '' });
+  const sent = requestText(inject(parseRequest(text), plain).request);
   assert.ok(sent.startsWith(text.slice(0, -1)), sent);
 });
 
