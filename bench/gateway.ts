@@ -70,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     origin,
     way: (granted) => ({
       name: granted === 0 ? 'gateway, no plugins' : `gateway, ${granted} functions`,
+      ours: true,
       origin,
       headers: { authorization: `Bearer ${keyOf(String(granted))}` },
       running: gateway,

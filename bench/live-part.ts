@@ -1,6 +1,6 @@
 // Thousands of live streams at the same time: memory, delay, and whether anything gets lost.
 import type { Bench, Part } from './bench.ts';
-import { shortly } from './figures.ts';
+import { shortly, spread } from './figures.ts';
 import { startGateway } from './gateway.ts';
 import type { JobResults } from './load.ts';
 import { cpuSeconds, memory } from './processes.ts';
@@ -17,6 +17,7 @@ interface Crowd {
 
 type Seen = JobResults['streams'] & {
   readonly name: string;
+  readonly ours: boolean;
   readonly count: number;
   /** Megabytes before, and the most during the streams. */
   readonly idle: number;
@@ -39,7 +40,7 @@ const fresh = {
 export const livePart: Part = {
   name: 'live',
   async run(bench) {
-    const few: Crowd = { count: 1_000, perSecond: 400, events: bench.quick ? 4 : 10 };
+    const few: Crowd = { count: 1_000, perSecond: 400, events: bench.quick ? 3 : 10 };
     const many: Crowd = { count: 8_000, perSecond: 400, events: 40 };
     const both = [fresh.nginx, fresh.gateway];
     const plan: [Crowd, readonly Open[]][] = bench.quick
@@ -70,7 +71,16 @@ export const livePart: Part = {
           ...[one.count, one.atOnce, one.broken].map((count) => count.toLocaleString('en')),
           ...[one.idle, one.peak, one.p50 / 1_000, one.p99 / 1_000, one.cpu].map(shortly),
         ]),
-        aims: seen.filter(({ name, count }) => name.startsWith('gateway') && count === 8_000).flatMap(aims),
+        plot: {
+          title: 'Live streams',
+          unit: 'MB at most, less is better',
+          bars: seen.map(({ name, ours, count, peak }) => ({
+            name: `${count.toLocaleString('en')}: ${name}`,
+            ours,
+            figure: spread([peak]),
+          })),
+        },
+        aims: seen.filter(({ ours, count }) => ours && count === 8_000).flatMap(aims),
       },
     ];
   },
@@ -98,7 +108,7 @@ async function join(bench: Bench, open: Open, crowd: Crowd): Promise<Seen> {
     const seen = await bench.runJob('streams', way, body, crowd);
     process.stderr.write('.');
     const cpu = ((cpuSeconds(running) - before) / seen.events) * 1e6;
-    return { ...seen, name: way.name, count: crowd.count, idle, peak, cpu };
+    return { ...seen, name: way.name, ours: way.ours, count: crowd.count, idle, peak, cpu };
   } finally {
     clearInterval(watch);
   }

@@ -1,64 +1,28 @@
 // Whole loops: the upstream asks for calls, the plugins' API answers, the upstream answers.
 import type { Bench, Part } from './bench.ts';
-import { contest } from './contest.ts';
+import { barsOf, contest, figuresOf, type Result } from './contest.ts';
 import { median, shortly, spread, withSpread } from './figures.ts';
 import { startGateway } from './gateway.ts';
+import { eightCalls, fiveSteps, loopContestants, oneCall } from './loop-plays.ts';
 import { installPlugins } from './plugins.ts';
 import type { Section } from './report.ts';
 import { chat, check } from './requests.ts';
 import { compareThroughput, type Contestant } from './throughput.ts';
-import { naiveWay, type Way } from './ways.ts';
-
-/** A loop: so many parallel calls in each of so many steps. */
-interface Play {
-  readonly calls: number;
-  readonly steps: number;
-  readonly stream: boolean;
-}
-
-const plays: readonly Play[] = [
-  { calls: 1, steps: 1, stream: false },
-  { calls: 3, steps: 1, stream: false },
-  { calls: 8, steps: 1, stream: false },
-  { calls: 1, steps: 2, stream: false },
-  { calls: 1, steps: 5, stream: false },
-  { calls: 1, steps: 1, stream: true },
-  { calls: 8, steps: 1, stream: true },
-  { calls: 1, steps: 5, stream: true },
-];
-
-function nameOf({ calls, steps, stream }: Play, way: Way): string {
-  const counted = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
-  const whose = way.name.startsWith('naive') ? ', naive gateway' : '';
-  return `${counted(steps, 'step')} of ${counted(calls, 'call')}${stream ? ', streamed' : ''}${whose}`;
-}
-
-/** The naive gateway comes along where there is one call in one step. */
-function contestants(gateway: Way, naive: Way, delay: number): (Contestant & Play)[] {
-  return plays.flatMap((play) => {
-    const body = chat(`loop:${play.calls}x${play.steps}@${delay}`, { stream: play.stream });
-    const ways = play.calls === 1 && play.steps === 1 ? [gateway, naive] : [gateway];
-    return ways.map((way) => ({ ...play, name: nameOf(play, way), way, body }));
-  });
-}
+import { naiveWay } from './ways.ts';
 
 /** As many as go through one core; nobody waits. */
 export const loopsPart: Part = {
   name: 'loops',
   async run(bench) {
-    const all = contestants(bench.gateway.way(20), bench.naive, 0);
-    const { section, of } = await compareThroughput(bench, {
+    const { gateway, naive, quick } = bench;
+    const { section, results } = await compareThroughput(bench, {
       title: 'Loops without waiting',
-      contestants: bench.quick ? all.filter(({ calls, steps }) => calls * steps === 1) : all,
+      contestants: loopContestants({ gateway: gateway.way(20), naive, takes: 0, quick }),
       connections: 64,
       rounds: 5,
       seconds: 2,
     });
-    const one = '1 step of 1 call';
-    const aims = [
-      { what: 'a loop: CPU', unit: 'µs', most: 300, figure: median(of(one, 'cpu')) },
-      { what: 'loops per second', least: 3_300, figure: median(of(one, 'perSecond')) },
-    ];
+    const ofOne = (figure: 'cpu' | 'perSecond') => median(figuresOf(results, oneCall, figure));
     // Nobody else does loops: no columns for nginx and Portkey.
     const without = (cells: readonly string[]) => cells.toSpliced(4, 2);
     return [
@@ -66,74 +30,69 @@ export const loopsPart: Part = {
         ...section,
         columns: without(section.columns),
         rows: section.rows.map(without),
-        aims,
-      } satisfies Section,
-    ];
-  },
-};
-
-/** How long each of the others takes, in milliseconds. */
-const delay = 20;
-
-/** One at a time, with waiting: what a loop takes longer than the upstream and the API take together. */
-export const overheadPart: Part = {
-  name: 'overhead',
-  async run(bench) {
-    await using stack = new AsyncDisposableStack();
-    const plugins = await installPlugins(stack, { api: bench.upstream.origin, count: 25, apiTakes: delay });
-    const { release, upstream, folder } = bench;
-    const gateway = stack.use(await startGateway({ release, upstream: upstream.origin, plugins }));
-    const naive = await naiveWay(folder, upstream, delay);
-    stack.use(naive.running);
-    const all = contestants(gateway.way(20), naive, delay);
-    for (const { way, body } of all) await check(way, body);
-    const [rounds, count] = bench.quick ? [2, 4] : [7, 10];
-    const results = await contest(all, rounds, (one) => measure(bench, one, count));
-    const middle = (name: string, figure: 'added' | 'total') =>
-      median(results.find(({ contestant }) => contestant.name === name)?.rounds.map((r) => r[figure]) ?? []);
-    const one = '1 step of 1 call';
-    return [
-      {
-        title: 'Loops that wait for the others',
-        text: `Upstream and API take ${delay} ms each time. Added: what a loop takes longer than the time in which one of them was at work, as they say; ${rounds} rounds of ${count} loops, one after the other.`,
-        columns: ['', 'total ms', 'added ms'],
-        rows: results.map(({ contestant: { name }, rounds }) => [
-          name,
-          shortly(median(rounds.map(({ total }) => total))),
-          withSpread(spread(rounds.map(({ added }) => added))),
-        ]),
-        plot: {
-          title: 'Loops that wait for the others',
-          unit: 'added ms, less is better',
-          bars: results.map(({ contestant: { name }, rounds }) => ({
-            name,
-            figure: spread(rounds.map(({ added }) => added)),
-            ours: !name.includes('naive'),
-          })),
-        },
         aims: [
-          {
-            what: '8 parallel calls: × the time of one',
-            most: 1.1,
-            figure: middle('1 step of 8 calls', 'total') / middle(one, 'total'),
-          },
-          {
-            what: 'a further step adds',
-            unit: 'ms',
-            most: 0.25,
-            figure: (middle('5 steps of 1 call', 'added') - middle(one, 'added')) / 4,
-          },
+          { what: 'a loop: CPU', unit: 'µs', most: 300, figure: ofOne('cpu') },
+          { what: 'loops per second', least: 3_300, figure: ofOne('perSecond') },
         ],
       },
     ];
   },
 };
 
-/** Milliseconds per loop. */
-async function measure({ runJob, upstream }: Bench, { way, body }: Contestant, count: number) {
+/** How long each of the others takes, in milliseconds. */
+const takes = 20;
+
+/** Milliseconds of one loop: all, and what the others did not take. */
+interface Took {
+  readonly total: number;
+  readonly added: number;
+}
+
+/** One at a time, with waiting: what a loop takes longer than the upstream and the API take together. */
+export const overheadPart: Part = {
+  name: 'overhead',
+  async run(bench) {
+    await using stack = new AsyncDisposableStack();
+    const { release, upstream, folder, direct, quick } = bench;
+    const plugins = await installPlugins(stack, { api: upstream.origin, count: 25, apiTakes: takes });
+    const gateway = stack.use(await startGateway({ release, upstream: upstream.origin, plugins }));
+    const naive = await naiveWay(folder, upstream, takes);
+    stack.use(naive.running);
+    const loops = loopContestants({ gateway: gateway.way(20), naive, takes, quick });
+    const plain = { name: 'direct, no loop', ours: false, way: direct, body: chat(`loop:1x0@${takes}`) };
+    const contestants = [plain, ...loops];
+    for (const { way, body } of contestants) await check(way, body);
+    const [rounds, count] = quick ? [2, 4] : [7, 10];
+    return [show(await contest(contestants, rounds, (one) => measure(bench, one, count)))];
+  },
+};
+
+async function measure({ runJob, upstream }: Bench, { way, body }: Contestant, count: number): Promise<Took> {
   const waited = async () => Number(await (await fetch(`${upstream.origin}/waited`)).text());
   const before = await waited();
   const { elapsed } = await runJob('exchanges', way, body, { count, connections: 1 });
   const others = (await waited()) - before;
   return { total: elapsed / count / 1_000, added: (elapsed - others) / count / 1_000 };
+}
+
+function show(results: readonly Result<Contestant, Took>[]): Section {
+  const title = 'Loops that wait for the others';
+  const middle = (name: string, figure: keyof Took) => median(figuresOf(results, name, figure));
+  const parallel = middle(eightCalls, 'total') / middle(oneCall, 'total');
+  const furtherStep = (middle(fiveSteps, 'added') - middle(oneCall, 'added')) / 4;
+  return {
+    title,
+    text: `Upstream and API take ${takes} ms each time; loops come one after the other. Added: what a loop takes longer than the time in which one of the others was at work, as they count it themselves. Medians of ${results[0]?.rounds.length} rounds; in parentheses the least and the greatest.`,
+    columns: ['', 'total ms', 'added ms'],
+    rows: results.map(({ contestant: { name }, rounds }) => [
+      name,
+      shortly(middle(name, 'total')),
+      withSpread(spread(rounds.map(({ added }) => added))),
+    ]),
+    plot: { title, unit: 'added ms, less is better', bars: barsOf(results, 'added') },
+    aims: [
+      { what: '8 parallel calls: × the time of one', most: 1.1, figure: parallel },
+      { what: 'a further step adds', unit: 'ms', most: 0.25, figure: furtherStep },
+    ],
+  };
 }

@@ -1,29 +1,37 @@
 // Requests that cause no call, as many as go through one core: functions, whole streams, large bodies.
-import type { Bench, Part } from './bench.ts';
+import { everybody, mostOf, type Part } from './bench.ts';
 import type { Section } from './report.ts';
 import { chat } from './requests.ts';
 import { compareThroughput, times, type Contestant } from './throughput.ts';
+import type { Way } from './ways.ts';
+
+const ours = 'gateway, 20 functions';
 
 /** Plain requests with and without functions: what the gateway costs everybody. */
 export const plainPart: Part = {
   name: 'plain',
   async run(bench) {
-    const { section, of } = await compareThroughput(bench, {
+    const { section, results } = await compareThroughput(bench, {
       title: 'Answers of 1 KB to requests of 2 KB',
-      contestants: everybody(bench, chat('json')),
+      contestants: sending(chat('json'), everybody(bench)),
       connections: 64,
     });
-    const ours = 'gateway, 20 functions';
-    const aims = [
+    const ofNginx = times(results, 'nginx proxy_pass', ours);
+    const ofTwenty = times(results, 'gateway, 500 functions', ours);
+    return [
       {
-        what: '20 functions, none called: of nginx',
-        least: 0.2,
-        figure: times(of, 'nginx proxy_pass', ours),
+        ...section,
+        aims: [
+          { what: '20 functions, none called: of nginx', least: 0.2, figure: ofNginx },
+          {
+            what: '20 functions, none called: × Portkey',
+            least: 11,
+            figure: times(results, 'Portkey', ours),
+          },
+          { what: '500 functions: × 20 functions', most: 1.3, figure: ofTwenty },
+        ],
       },
-      { what: '20 functions, none called: × Portkey', least: 11, figure: times(of, 'Portkey', ours) },
-      { what: '500 functions: × 20 functions', most: 1.3, figure: times(of, 'gateway, 500 functions', ours) },
     ];
-    return [{ ...section, aims }];
   },
 };
 
@@ -31,12 +39,12 @@ export const plainPart: Part = {
 export const streamsPart: Part = {
   name: 'streams',
   async run(bench) {
-    const { section, of } = await compareThroughput(bench, {
+    const { section, results } = await compareThroughput(bench, {
       title: 'Streams of 200 events at once',
-      contestants: everybody(bench, chat('events', { stream: true })),
+      contestants: sending(chat('events', { stream: true }), mostOf(bench)),
       connections: 64,
     });
-    const figure = times(of, 'nginx proxy_pass', 'gateway, 20 functions');
+    const figure = times(results, 'nginx proxy_pass', ours);
     return [{ ...section, aims: [{ what: 'streams of 200 events: of nginx', least: 0.25, figure }] }];
   },
 };
@@ -53,7 +61,7 @@ export const bodiesPart: Part = {
     for (const { size, bytes, connections } of sizes.slice(0, bench.quick ? 1 : 2)) {
       const { section } = await compareThroughput(bench, {
         title: `Answers of 1 KB to requests of ${size}`,
-        contestants: everybody(bench, chat('json', { bytes })),
+        contestants: sending(chat('json', { bytes }), mostOf(bench)),
         connections,
         rounds: 5,
         seconds: 2,
@@ -64,8 +72,6 @@ export const bodiesPart: Part = {
   },
 };
 
-/** Everybody with the same request. */
-function everybody({ direct, nginx, gateway, portkey, naive }: Bench, body: string): Contestant[] {
-  const ways = [direct, nginx, gateway.way(0), gateway.way(20), gateway.way(500), portkey, naive];
-  return ways.map((way) => ({ name: way.name, way, body }));
+function sending(body: string, ways: readonly Way[]): Contestant[] {
+  return ways.map((way) => ({ name: way.name, ours: way.ours, way, body }));
 }

@@ -9,10 +9,10 @@ export interface Bars {
 }
 
 const width = 760;
-const named = 250;
+const named = 270;
 const valued = 90;
 const line = 26;
-const colours = { ours: '#3b6fb6', others: '#9aa5b1', spread: '#2d333b', text: '#57606a' };
+const colours = { ours: '#3b6fb6', others: '#9aa5b1', text: '#57606a' };
 
 /** Draws the bars, the longest over the whole width. Readable on light and dark pages. */
 export function drawBars({ title, unit, bars }: Bars): string {
@@ -23,7 +23,7 @@ export function drawBars({ title, unit, bars }: Bars): string {
     const middle = top + 9;
     return `  <text x="${named - 8}" y="${top + 13}" text-anchor="end">${escape(name)}</text>
   <rect x="${named}" y="${top}" width="${at(figure.median)}" height="18" fill="${ours ? colours.ours : colours.others}"/>
-  <path d="M${at(figure.least)} ${middle}H${at(figure.greatest)}" transform="translate(${named})" stroke="${colours.spread}"/>
+  <path d="M${at(figure.least)} ${middle}H${at(figure.greatest)}" transform="translate(${named})" stroke="${colours.text}"/>
   <text x="${width - 4}" y="${top + 13}" text-anchor="end">${shortly(figure.median)}</text>`;
   });
   const height = 56 + bars.length * line;

@@ -1,7 +1,7 @@
 // The processes of the benchmark: pinned to cores, measured by the operating system's own accounting, ended by id.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,7 +66,10 @@ export async function start(options: StartOptions): Promise<Running> {
     pid: child.pid,
     child,
     forgetOutput: () => truncateSync(file),
-    [Symbol.asyncDispose]: () => stop(child),
+    async [Symbol.asyncDispose]() {
+      await stop(child);
+      rmSync(file, { force: true });
+    },
   };
 }
 

@@ -15,7 +15,7 @@ const packages = [
 export function installTools(): void {
   const missing = packages.filter(([file]) => !existsSync(file)).map(([, name]) => name);
   if (missing.length > 0) {
-    say(`Installing the Debian packages ${missing.join(', ')}.`);
+    say(`Installing the Debian packages ${missing.join(', ')}. Debian may start nginx as a service, too.`);
     const root = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
     const apt = [...root, 'apt-get', 'install', '-y', '--no-install-recommends', ...missing];
     run(apt, `install ${missing.join(', ')} by hand; the benchmark runs on Debian and its kin`);

@@ -2,13 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Named } from './contest.ts';
 import { startProxy, type Nginx } from './nginx.ts';
 import { benchTools } from './plugins.ts';
 import { cores, freePort, start, type Running } from './processes.ts';
 
 /** Where a request goes, and whose cost is measured. */
-export interface Way {
-  readonly name: string;
+export interface Way extends Named {
   /** `http://127.0.0.1:1234` */
   readonly origin: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -18,13 +18,13 @@ export interface Way {
 
 /** Straight to the upstream; what is measured is the upstream. */
 export function directWay(upstream: Nginx): Way {
-  return { name: 'direct', origin: upstream.origin, headers: {}, running: upstream };
+  return { name: 'direct', ours: false, origin: upstream.origin, headers: {}, running: upstream };
 }
 
 /** Through nginx, which reads nothing. */
 export async function nginxWay(folder: string, upstream: Nginx): Promise<Way> {
   const proxy = await startProxy(folder, upstream.origin);
-  return { name: 'nginx proxy_pass', origin: proxy.origin, headers: {}, running: proxy };
+  return { name: 'nginx proxy_pass', ours: false, origin: proxy.origin, headers: {}, running: proxy };
 }
 
 /** Through Portkey's gateway, which passes on. */
@@ -40,7 +40,7 @@ export async function portkeyWay(upstream: Nginx, pinned: readonly number[] = co
     ready: origin,
   });
   const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstream.origin}/v1` };
-  return { name: 'Portkey', origin, headers, running };
+  return { name: 'Portkey', ours: false, origin, headers, running };
 }
 
 /** Where `npm ci` in `portkey/` puts it. */
@@ -73,5 +73,5 @@ export async function naiveWay(
     },
     ready: origin,
   });
-  return { name: 'naive gateway, 20 functions', origin, headers: {}, running };
+  return { name: 'naive gateway, 20 functions', ours: false, origin, headers: {}, running };
 }

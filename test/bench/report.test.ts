@@ -50,5 +50,5 @@ test('the longest bar with its spread fits, and names are escaped', () => {
   });
   assert.match(drawn, /A &lt;b> &amp; c/);
   const ends = [...drawn.matchAll(/M[\d.]+ \d+H([\d.]+)/g)].map(([, end]) => Number(end));
-  assert.deepEqual(ends, [420, 210]);
+  assert.deepEqual(ends, [400, 200]);
 });
