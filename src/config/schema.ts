@@ -1,96 +1,7 @@
 // The configuration as one JSON Schema: defaults, types, documentation, editor help.
 import type { FromSchema } from 'json-schema-to-ts';
-
-const stringList = { type: 'array', items: { type: 'string' }, default: [] } as const;
-
-const overrides = {
-  type: 'object',
-  description:
-    'Values sent with every call in place of whatever the model says, by parameter or body property name.',
-  default: {},
-} as const;
-
-const headers = {
-  type: 'object',
-  description: 'Headers sent with every API call of the plugin.',
-  additionalProperties: { type: ['string', 'number', 'boolean'] },
-  default: {},
-} as const;
-
-const pluginSettings = {
-  type: 'object',
-  description: 'What the operator decides about one plugin, by its name_for_model.',
-  additionalProperties: false,
-  properties: {
-    spec: {
-      type: 'string',
-      description: "Replaces the manifest's api.url: a file in <folder>/openapi, or a URL.",
-    },
-    server: { type: 'string', description: "Replaces the document's servers." },
-    params: overrides,
-    headers,
-    credential: {
-      description: 'The secret sent to the plugin. A map names one per security scheme of the document.',
-      anyOf: [
-        { type: 'string', minLength: 1 },
-        { type: 'object', additionalProperties: { type: 'string', minLength: 1 } },
-      ],
-    },
-    operations: {
-      type: 'object',
-      description: 'Which operations are offered: operationId, tag, or "GET /path" (with *). exclude wins.',
-      additionalProperties: false,
-      properties: { include: stringList, exclude: stringList },
-      default: { include: [], exclude: [] },
-    },
-    timeout: {
-      type: 'string',
-      pattern: '^([1-9][0-9]{0,5}ms|[1-9][0-9]{0,3}s|[1-9][0-9]?m)$',
-      examples: ['45s'],
-      description: 'Deadline of one call: 500ms, 45s, 2m.',
-      default: '45s',
-    },
-    egress: {
-      ...stringList,
-      description: 'What this plugin alone may reach besides public addresses (host:port).',
-    },
-    changes: {
-      enum: ['safe', 'approve', 'automatic'],
-      description: 'What happens when a remote document changes.',
-      default: 'safe',
-    },
-  },
-} as const;
-
-const capability = {
-  type: 'object',
-  description: 'What the upstream can do with some models. It wins over what the gateway knows and learns.',
-  additionalProperties: false,
-  properties: {
-    models: {
-      type: 'array',
-      items: { type: 'string' },
-      description: 'Model names; * stands for any text.',
-      default: ['*'],
-    },
-    tools: {
-      enum: ['chat', 'responses', 'none'],
-      description: 'Where function tools are taken: in chat, on /v1/responses alone, or nowhere.',
-    },
-    toolChoice: {
-      enum: ['full', 'auto', 'strings', 'ignored'],
-      description: 'Forms of tool_choice: all; only auto and none; no objects; it is taken without effect.',
-    },
-    jsonWithTools: {
-      enum: ['native', 'deferred'],
-      description: 'Whether a JSON response_format may stand beside tools, or waits for a last step without.',
-    },
-    toolCallIds: {
-      enum: ['any', 'alphanumeric9'],
-      description: 'Ids of tool calls: any, or exactly nine letters and digits.',
-    },
-  },
-} as const;
+import { pluginSettingsSchema, stringList } from './plugin-schema.ts';
+import { upstreamSchema, type capabilitySchema } from './upstream-schema.ts';
 
 /** The published schema (`config/gateway.schema.json` is generated from it). */
 export const configSchema = {
@@ -121,74 +32,7 @@ export const configSchema = {
       description:
         'OpenAI-compatible APIs; the first whose models match serves a request. Absent: the API of OpenAI if ' +
         'OPENAI_API_KEY is set, else the embedded demo model, as for an empty list.',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['name', 'url'],
-        properties: {
-          name: { type: 'string', minLength: 1 },
-          url: {
-            type: 'string',
-            pattern: '^https?://',
-            examples: ['https://api.openai.com/v1'],
-            description: 'Base URL, ends in /v1 for most.',
-          },
-          key: {
-            type: 'string',
-            minLength: 1,
-            description: "Absent: the caller's own Authorization is sent on.",
-          },
-          models: {
-            type: 'array',
-            items: { type: 'string' },
-            description: 'Model names; * stands for any text.',
-            default: ['*'],
-          },
-          maxEventBytes: {
-            type: 'integer',
-            minimum: 65536,
-            maximum: 67108864,
-            description:
-              'The longest event of its streams. Absent: 1 MiB. Raise it where an image comes in one piece.',
-          },
-          kind: {
-            enum: [
-              'openai',
-              'azure',
-              'gemini',
-              'anthropic',
-              'groq',
-              'mistral',
-              'deepseek',
-              'moonshot',
-              'openrouter',
-              'ollama',
-              'lmstudio',
-              'vllm',
-              'other',
-            ],
-            description: 'Which API it is, for what such an API can do. Absent: known by the host of url.',
-          },
-          profile: {
-            enum: ['common', 'openai', 'azure', 'gemini', 'anthropic', 'mistral', 'groq', 'vllm', 'ollama'],
-            description:
-              'Which function definitions it takes; what it refuses becomes words. Absent: known by its kind, else ' +
-              'common, which every API takes.',
-          },
-          strict: {
-            type: 'boolean',
-            description:
-              'Whether functions are sent with "strict": true, so that the API holds the model to their schemas. ' +
-              'Only those whose schema allows it. Absent: no.',
-          },
-          capabilities: {
-            type: 'array',
-            description:
-              'What it can do, by model. For each capability the first entry that names it counts.',
-            items: capability,
-          },
-        },
-      },
+      items: upstreamSchema,
     },
     plugins: {
       type: 'object',
@@ -204,7 +48,7 @@ export const configSchema = {
           ...stringList,
           description: 'More plugins: URL of a manifest, a domain, or a bare OpenAPI document.',
         },
-        settings: { type: 'object', additionalProperties: pluginSettings, default: {} },
+        settings: { type: 'object', additionalProperties: pluginSettingsSchema, default: {} },
       },
       default: {},
     },
@@ -321,7 +165,7 @@ type Defaulted<T> = T extends readonly (infer Item)[]
     : T;
 
 type Raw = FromSchema<typeof configSchema>;
-type RawSettings = FromSchema<typeof pluginSettings>;
+type RawSettings = FromSchema<typeof pluginSettingsSchema>;
 
 /** Settings of one plugin, defaults filled in. */
 export type PluginSettings = Defaulted<RawSettings>;
@@ -332,7 +176,7 @@ type RawUpstream = NonNullable<Raw['upstreams']>[number];
 export type UpstreamKind = NonNullable<RawUpstream['kind']>;
 
 /** What the operator says that an upstream can do with some models. */
-export type CapabilityEntry = Defaulted<FromSchema<typeof capability>>;
+export type CapabilityEntry = Defaulted<FromSchema<typeof capabilitySchema>>;
 
 /** An upstream as configured, defaults filled in. */
 export interface UpstreamConfig {
