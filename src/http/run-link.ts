@@ -79,10 +79,12 @@ export function createRunLink({ shared, marks, stopping, ...options }: RunLinkOp
     const leases = new Map<string, number>();
     while (!signal.aborted) {
       const since = performance.now() - begun;
+      const sent = unsent.length;
       const pieces = writePieces([...unsent, piece]);
       const claimed = await shared.claim({ key, body, marked: false, make: run, pieces, since, others });
       if (claimed?.kind === 'new') {
-        [record, unsent, announced] = [run, [], true];
+        // What was noted meanwhile is not among them.
+        [record, unsent, announced] = [run, unsent.slice(sent), true];
         return goes;
       }
       if (claimed?.kind === 'superseded') {

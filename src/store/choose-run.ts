@@ -22,6 +22,8 @@ export interface Asked {
   readonly body: string;
   readonly marked: boolean;
   readonly own?: boolean;
+  /** The id of the run that asks, if it would make a record. */
+  readonly make?: string | null;
   /** Present: something that must not be done twice is about to be done. */
   readonly pieces?: readonly string[];
   /** Milliseconds since the run that asks has begun. */
@@ -53,8 +55,11 @@ function repeated(rows: readonly RunRow[]): Chosen {
 /** Without a mark, only a run that broke off after a side effect may be meant. */
 function interrupted(
   rows: readonly RunRow[],
-  { own = false, pieces, since = 0, others = [] }: Asked,
+  { own = false, make, pieces, since = 0, others = [] }: Asked,
 ): Chosen {
+  // Its own record was made, and the word of it came too late.
+  const made = rows.find(({ id, mine }) => mine && id === make);
+  if (made) return { kind: 'taken', row: made };
   const lost = rows.findLast(
     (row) =>
       (own || !row.mine) &&

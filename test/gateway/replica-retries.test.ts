@@ -254,6 +254,29 @@ describe('retries at another replica', needsPostgres, () => {
     },
   );
 
+  for (const [what, headers] of [
+    ['a retry', marked],
+    ['a request without a mark', {}],
+  ] as const) {
+    inBothModes(`W9: a run that the stop of its replica cuts goes on elsewhere, ${what}`, async (t, mode) => {
+      const replicas = await prepareReplicas(t, {
+        script: (request, number) => {
+          if (number === 1) return hang;
+          return says(
+            (request.json['messages'] as unknown[]).length > 2 ? { text: 'Done.' } : { calls: [alert] },
+          );
+        },
+      });
+      const [a, b] = [await replicas.start(), await replicas.start()];
+      const before = a.post(bodyOf(mode)).then((response) => response.text());
+      await replicas.upstream.chat(1);
+      await a.app.close(0);
+      assert.match(await before, /stopping/);
+      assert.equal(await answered(await b.post(bodyOf(mode), headers), mode), 'Done.');
+      assert.equal(posts(replicas), 1);
+    });
+  }
+
   test('T6: a request without a mark asks its upstream before the database answers', async (t) => {
     const replicas = await prepareReplicas(t, { script: [says({ text: 'Done.' })] });
     const way = await openWay(t, replicas.database.url);

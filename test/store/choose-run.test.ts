@@ -62,6 +62,13 @@ for (const [what, rows, asked, kind, id] of [
     'superseded',
     null,
   ],
+  [
+    'its own record, made unheard',
+    [row({ state: 'running', mine: true, marked: 1 })],
+    { ...leaving, make: 'a', since: 3_000 },
+    'taken',
+    'a',
+  ],
   ['or had before', [row({ marked: 1, delivered: 1 })], { ...leaving, since: 1_000 }, 'new', null],
 ] as const) {
   test(`T4: ${what}: ${kind}`, () => {
