@@ -34,7 +34,7 @@ function run(value: Json, schema: CheckedSchema, first: boolean): OutputUnit[] {
   return validate(value, schema, '2020-12', Object.create(null), first).errors;
 }
 
-/** What is wrong with a plain value (see {@link plainValue}); empty when nothing is. */
+/** What is wrong with a plain value (see {@link plainValue}), the first hundred things; empty when nothing is. */
 export function findProblems(value: Json, schema: CheckedSchema): Problem[] {
   const firstErrors = run(value, schema, true);
   if (firstErrors.length === 0) return [];
@@ -72,40 +72,49 @@ function pointer(names: readonly string[]): string {
   return names.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
+/** Of thousands of problems nobody reads the last. */
+const mostDescribed = 100;
+
 /** Keywords that only say that something below them failed. */
 const containers = new Set(['properties', 'items', 'prefixItems', 'additionalProperties', 'allOf']);
 
 function describeErrors(units: readonly OutputUnit[], value: Json, schema: CheckedSchema): Problem[] {
   const found = new Map<string, Problem>();
-  for (const unit of withoutBranches(units, value, schema)) {
-    if (containers.has(unit.keyword)) continue;
-    for (const problem of describe(unit, value, schema)) {
+  const told = withoutBranches(units, value, schema).filter(({ keyword }) => !containers.has(keyword));
+  for (const unit of told) {
+    if (found.size >= mostDescribed) break;
+    for (const problem of describe(unit, value, schema))
       found.set(`${problem.at} ${problem.problem}`, problem);
-    }
   }
   return [...found.values()];
 }
 
 /**
  * Of a union that does not fit, either the errors of the one branch that was meant (the only one of the value's type),
- * or the union's own error; never those of all branches.
+ * or the union's own error; never those of all branches. The errors of its branches follow that of the union.
  */
 function withoutBranches(units: readonly OutputUnit[], value: Json, schema: CheckedSchema): OutputUnit[] {
-  let kept = [...units];
+  const kept: OutputUnit[] = [];
+  const unions: { readonly unit: OutputUnit; readonly meant: string | null }[] = [];
   for (const unit of units) {
-    if (unit.keyword !== 'anyOf' || !kept.includes(unit)) continue;
-    const branches = follow(schema, unit.keywordLocation);
-    if (!Array.isArray(branches)) continue;
-    const got = typeName(follow(value, unit.instanceLocation));
-    const meant = branches.flatMap((branch, at) => (typesOf(branch).includes(got) ? [at] : []));
-    const own = meant.length === 1 ? `${unit.keywordLocation}/${meant[0]}/` : null;
-    kept = kept.filter((other) => {
-      if (other === unit) return own === null;
-      if (!isBelow(other, unit)) return true;
-      return own !== null && other.keywordLocation.startsWith(own);
-    });
+    let union = unions.at(-1);
+    for (; union && !isBelow(unit, union.unit); union = unions.at(-1)) unions.pop();
+    const isMeant = !union || (union.meant !== null && unit.keywordLocation.startsWith(union.meant));
+    if (!isMeant) continue;
+    const meant = unit.keyword === 'anyOf' ? meantBranch(unit, value, schema) : null;
+    if (unit.keyword === 'anyOf') unions.push({ unit, meant });
+    if (meant === null) kept.push(unit);
   }
   return kept;
+}
+
+/** The location of the only branch of a union that is for values of this type. */
+function meantBranch(unit: OutputUnit, value: Json, schema: CheckedSchema): string | null {
+  const branches = follow(schema, unit.keywordLocation);
+  if (!Array.isArray(branches)) return null;
+  const got = typeName(follow(value, unit.instanceLocation));
+  const meant = branches.flatMap((branch, at) => (typesOf(branch).includes(got) ? [at] : []));
+  return meant.length === 1 ? `${unit.keywordLocation}/${meant[0]}/` : null;
 }
 
 function isBelow(unit: OutputUnit, union: OutputUnit): boolean {

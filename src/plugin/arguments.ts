@@ -1,6 +1,7 @@
 // From the text of a tool call's arguments to checked values, or to the error that the model reads (`openapi.md` section 6).
 import type { Json } from '../openai/chat.ts';
-import { findProblems, plainValue, type Problem } from './argument-check.ts';
+import { findProblems, plainValue, satisfies, type Problem } from './argument-check.ts';
+import { takesLong } from './argument-effort.ts';
 import { parseArguments } from './argument-text.ts';
 import { checkedSchema, emptyRecord, type CheckedSchema } from './checked-schema.ts';
 import { coerce } from './coercion.ts';
@@ -67,13 +68,11 @@ function checkValues(
   dropped: readonly string[],
   schema: CheckedSchema,
 ): ReadArguments {
-  let values = given;
-  let problems = findProblems(plainValue(given), schema);
-  if (problems.length > 0) {
-    // Only what does not fit is read again: what the model got right goes on as it wrote it.
-    values = coerce(given, schema) as Record<string, Json | undefined>;
-    problems = findProblems(plainValue(values), schema);
-  }
+  const plain = plainValue(given);
+  // Only what does not fit is read again: what the model got right goes on as it wrote it.
+  const fits = takesLong(plain, schema) || satisfies(plain, schema);
+  const values = fits ? given : (coerce(given, schema) as Record<string, Json | undefined>);
+  const problems = fits ? [] : findProblems(plainValue(values), schema);
   if (problems.length > 0) return { problem: invalidArguments(wording(problems, dropped), problems) };
   const ordered = new Map<string, Json>();
   for (const name of fn.arguments.keys()) {
@@ -85,7 +84,8 @@ function checkValues(
 
 function wording(problems: readonly Problem[], dropped: readonly string[]): string {
   const [first] = problems;
-  const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
+  const others = problems.length > maxProblems ? 'more' : `${problems.length - 1} more`;
+  const more = problems.length > 1 ? `, and ${others}` : '';
   const unknown =
     dropped.length > 0 ? ` Unknown arguments were ignored: ${dropped.slice(0, 5).join(', ')}.` : '';
   return `The arguments do not fit: ${first?.at ?? ''} ${first?.problem ?? ''}${more}.${unknown} Correct them and call again.`;

@@ -5,7 +5,7 @@ import { plainValue, satisfies } from './argument-check.ts';
 import { emptyRecord, type CheckedSchema } from './checked-schema.ts';
 
 /** Values looked at in one argument object; the rest is taken as it stands. */
-const maxValues = 10_000;
+const maxValues = 50_000;
 const maxDepth = 100;
 
 /**

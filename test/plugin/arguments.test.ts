@@ -356,3 +356,40 @@ describe('A4, A5: validation and its words', () => {
     assert.equal(({} as Record<string, unknown>)['1'], undefined);
   });
 });
+
+describe('B2: checking holds up nobody', () => {
+  const variants = (count: number): Json => ({
+    anyOf: Array.from({ length: count }, (_, at) => ({
+      type: 'object',
+      required: [`k${at}`],
+      properties: { [`k${at}`]: { type: 'integer' } },
+    })),
+  });
+  const list = (items: Json): PluginFunction => makeArguments({ a: { type: 'array', items } });
+  const repeated = (one: Json, times: number): string => JSON.stringify({ a: Array(times).fill(one) });
+
+  test('arguments that many variants would have to look at are not checked', async () => {
+    for (const [fn, text] of [
+      [list(variants(100)), repeated({ z: 1 }, 1000)],
+      [list(variants(1000)), repeated({ k999: 1 }, 1000)],
+      [list({ enum: Array.from({ length: 5000 }, (_, at) => ({ at })) }), repeated({ at: 4999 }, 9000)],
+      [list({ required: Array.from({ length: 5000 }, (_, at) => `k${at}`) }), repeated({}, 9000)],
+    ] as const) {
+      const start = performance.now();
+      assert.equal(await values(fn, text), text);
+      assert.ok(performance.now() - start < 500);
+    }
+  });
+
+  test('of thousands of problems the first are told, in little time', async () => {
+    const start = performance.now();
+    const { problems, message } = await problem(list({ type: 'integer' }), repeated('x', 15_000));
+    assert.equal(problems?.length, 10);
+    assert.match(message, /\/a\/0 must be integer, and more\./);
+    assert.ok(performance.now() - start < 500);
+  });
+
+  test('a long list is coerced to its end', async () => {
+    assert.equal(await values(list({ type: 'integer' }), repeated('1', 15_000)), repeated(1, 15_000));
+  });
+});
