@@ -6,8 +6,10 @@ import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMask } from '../telemetry/secrets.ts';
 import { createArgumentReader } from './arguments.ts';
+import { createBreaker, type Breaker } from './breaker.ts';
 import { exchange } from './exchange.ts';
 import type { PluginFunction } from './function.ts';
+import { repeatExchange } from './repeat-exchange.ts';
 import { buildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
 import { errorResult, shapeResult } from './result.ts';
 import { settleCredential } from './settled.ts';
@@ -58,6 +60,7 @@ interface Call {
   readonly consumer: string;
   /** Takes the secrets out of a text. */
   readonly mask: (text: string) => string;
+  readonly breaker: Breaker;
   readonly options: PluginCallOptions;
 }
 
@@ -69,6 +72,7 @@ const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Makes the function that performs plugin calls. */
 export function createPluginCall(options: PluginCallOptions): CallPlugin {
   const readArguments = createArgumentReader();
+  const breaker = createBreaker();
   const masks = new WeakMap<Plugin, (text: string) => string>();
   const maskOf = (plugin: Plugin) => {
     const mask = masks.get(plugin) ?? createMask(secretsOf(plugin, options));
@@ -85,6 +89,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
       consumer: consumer.name,
       settings: settingsOf(plugin, options),
       mask: maskOf(plugin),
+      breaker,
       options,
     };
     const read = await attempt(call, () => readArguments(fn, argumentsText, strict));
@@ -95,6 +100,7 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
       conclude(call, given, outcome, request, performance.now() - started);
 
     if ('problem' in built) return finish(refused(built.problem), null);
+    if (!breaker.admits(plugin.name)) return finish(refused(unavailable(plugin)), null);
     const { request } = built;
     if (harmless.has(request.method)) return finish(await perform(call, request, signal), request);
     const told = onSideEffect?.();
@@ -135,9 +141,12 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
   const { log, resultCharacters: characters } = options;
   const send = options.send(plugin.name, settings?.egress ?? []);
   const total = millisecondsOf(settings?.timeout ?? defaultTimeout);
-  const answer = await exchange(send, request, { total, repeatable: harmless.has(request.method) }, signal);
+  const repeatable = harmless.has(request.method);
+  const once = (milliseconds: number) => exchange(send, request, { total: milliseconds, repeatable }, signal);
+  const answer = await repeatExchange(once, { total, repeatable }, signal);
+  call.breaker.note(plugin.name, 'error' in answer && answer.down);
   if ('error' in answer) {
-    const { code, error, ...told } = answer;
+    const { code, error, down: _, ...told } = answer;
     log.warn('a plugin call failed', { plugin: plugin.name, function: fn.name, code, error });
     return { content: errorResult(code, told), status: code, bytes: 0 };
   }
@@ -185,6 +194,12 @@ function secretsOf(plugin: Plugin, options: PluginCallOptions): string[] {
     plugin.headers.get('authorization'),
   ];
   return [...options.secrets, ...own.filter((secret) => typeof secret === 'string')];
+}
+
+/** F-P41: the model hears at once what it would hear after a wait. */
+function unavailable({ name }: Plugin): string {
+  const message = `The plugin ${name} could not be reached several times in a row; it is asked again in half a minute.`;
+  return errorResult('plugin_unavailable', { retryable: true, message });
 }
 
 function refused(problem: string): Outcome {

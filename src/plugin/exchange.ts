@@ -16,6 +16,8 @@ export interface Failed {
   readonly code: string;
   readonly retryable: boolean;
   readonly message?: string;
+  /** The plugin seems to be down: the next call would fail alike (F-P01 to F-P16). */
+  readonly down: boolean;
   readonly error: unknown;
 }
 
@@ -39,6 +41,18 @@ const failures: Readonly<Record<EgressFailure, readonly [code: string, retryable
   bad_answer: ['plugin_bad_answer', false],
   bad_encoding: ['plugin_bad_answer', false],
 };
+
+/** What is wrong with the plugin as a whole rather than with one answer of it. */
+const signsOfDown: ReadonlySet<EgressFailure> = new Set([
+  'timeout',
+  'connect_timeout',
+  'dns_failed',
+  'unreachable',
+  'reset',
+  'truncated',
+  'tls_failed',
+  'address_refused',
+]);
 
 /** After these, a request may have been carried out: one that must not be repeated has an unknown outcome (T5). */
 const unknowable: ReadonlySet<EgressFailure> = new Set(['timeout', 'reset', 'truncated']);
@@ -65,11 +79,13 @@ export async function exchange(
     return { status: answer.status, headers: answer.headers, ...(await readBody(answer, signal)) };
   } catch (error) {
     signal.throwIfAborted();
-    if (!repeatable && error instanceof EgressError && unknowable.has(error.failure))
-      return { ...unknownOutcome, error };
-    const [code, retryable] =
-      error instanceof EgressError ? failures[error.failure] : ['plugin_failed', false];
-    return { code, retryable, error };
+    if (!(error instanceof EgressError))
+      return { code: 'plugin_failed', retryable: false, down: false, error };
+    const { failure } = error;
+    const down = signsOfDown.has(failure);
+    if (!repeatable && unknowable.has(failure)) return { ...unknownOutcome, down, error };
+    const [code, retryable] = failures[failure];
+    return { code, retryable, down, error };
   }
 }
 

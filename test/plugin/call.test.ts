@@ -264,6 +264,83 @@ describe('a plugin that fails', () => {
   });
 });
 
+describe('a plugin that asks for patience', () => {
+  /** Answers with the statuses in turn, the last one again and again. */
+  const inTurn = (statuses: number[], retryAfter?: () => string): RequestListener => {
+    let at = 0;
+    return (_request, response) => {
+      const status = statuses[Math.min(at, statuses.length - 1)] ?? 200;
+      at += 1;
+      response.writeHead(status, status !== 200 && retryAfter ? { 'retry-after': retryAfter() } : {});
+      response.end('{}');
+    };
+  };
+  const soon = () => new Date(Date.now() + 500).toUTCString();
+  const cases: [name: string, operation: string, listener: RequestListener, status: number, asked: number][] =
+    [
+      ['F-P30 a 429 that says when is tried again then', 'list', inTurn([429, 200], () => '0'), 200, 2],
+      [
+        'F-P30 so is one of a POST: it was not carried out',
+        'listPost',
+        inTurn([429, 200], () => '0'),
+        200,
+        2,
+      ],
+      ['F-P30 a date says when, too', 'list', inTurn([429, 200], soon), 200, 2],
+      ['F-P30 a 429 that asks for an hour is told', 'list', inTurn([429, 200], () => '3600'), 429, 1],
+      ['F-P30 a 429 that does not say when is told', 'list', inTurn([429, 200]), 429, 1],
+      ['F-P30 a second 429 is told', 'list', inTurn([429], () => '0'), 429, 2],
+      ['F-P31 a GET is tried again after a 500', 'list', inTurn([500, 200]), 200, 2],
+      ['F-P31 and after a 503, once', 'list', inTurn([503], () => '0'), 503, 2],
+      ['F-P31 a POST is not', 'listPost', inTurn([503, 200], () => '0'), 503, 1],
+      ['a GET that was refused otherwise is not', 'list', inTurn([404, 200]), 404, 1],
+    ];
+  for (const [name, operation, listener, status, asked] of cases) {
+    test(name, async (t) => {
+      const { call, received, audited } = await install(t, listener);
+      assert.equal((await call(operation, '{}')).call?.status, status);
+      assert.deepEqual([received.length, audited.length], [asked, 1]);
+    });
+  }
+
+  test('F-P30 what would be too late is not waited for', async (t) => {
+    const settings = { timeout: '900ms' };
+    const { call, received } = await install(
+      t,
+      inTurn([429, 200], () => '1'),
+      { settings },
+    );
+    assert.equal((await call('list', '{}')).call?.status, 429);
+    assert.equal(received.length, 1);
+  });
+
+  test('F-P30 a run that ends meanwhile is not waited for either', async (t) => {
+    const controller = new AbortController();
+    const { call, received } = await install(t, (request, response) => {
+      inTurn([429], () => '5')(request, response);
+      setTimeout(() => controller.abort(new Error('gone')), 50);
+    });
+    await assert.rejects(call('list', '{}', controller.signal), { message: 'gone' });
+    assert.equal(received.length, 1);
+  });
+
+  test('F-P41 after five calls without an answer the sixth does not leave; an answer is no failure', async (t) => {
+    let isDown = false;
+    const { call, received, audited } = await install(t, (_request, response) => {
+      if (isDown) response.socket?.resetAndDestroy();
+      else response.writeHead(404).end();
+    });
+    for (let times = 0; times < 6; times += 1) await call('listPost', '{}');
+    isDown = true;
+    for (let times = 0; times < 5; times += 1)
+      assert.equal((await call('listPost', '{}')).call?.status, 'outcome_unknown');
+    const error = errorOf(await call('listPost', '{}'));
+    assert.deepEqual([error.code, error.retryable], ['plugin_unavailable', true]);
+    assert.equal(received.length, 11);
+    assert.deepEqual([audited.at(-1)?.status, audited.at(-1)?.sideEffect], ['plugin_unavailable', false]);
+  });
+});
+
 describe('a run that is over', () => {
   test('a signal that was aborted before sends nothing', async (t) => {
     const { call, received } = await install(t, json);
