@@ -112,6 +112,8 @@ export interface PluginCall {
   plugin: string;
   operation: string;
   arguments: Json;
+  /** How many arguments the model sent that the function does not have; they were left out (`openapi.md` A3). */
+  dropped?: number;
   status: number | string;
   milliseconds: number;
   /** The tool result's text; shown only for `x-plugin-trace: full`. */

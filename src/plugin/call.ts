@@ -94,7 +94,10 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
     };
     const read = await attempt(call, () => readArguments(fn, argumentsText, strict));
     signal.throwIfAborted();
-    const given = 'values' in read ? Object.fromEntries(read.values) : argumentsText;
+    const given =
+      'values' in read
+        ? { values: Object.fromEntries(read.values), dropped: read.dropped.length }
+        : { values: argumentsText, dropped: 0 };
     const built = 'values' in read ? await attempt(call, () => build(call, read.values)) : read;
     const finish = (outcome: Outcome, request: PluginRequest | null) =>
       conclude(call, given, outcome, request, performance.now() - started);
@@ -210,7 +213,7 @@ function refused(problem: string): Outcome {
 /** The audit record and the result of a call that has ended. */
 function conclude(
   { fn, consumer, options }: Call,
-  given: Json,
+  given: { readonly values: Json; readonly dropped: number },
   outcome: Outcome,
   request: PluginRequest | null,
   milliseconds: number,
@@ -230,7 +233,13 @@ function conclude(
     bytes,
     sideEffect,
   });
-  const known = { plugin, operation: operation.id, arguments: given, status };
+  const known = {
+    plugin,
+    operation: operation.id,
+    arguments: given.values,
+    ...(given.dropped > 0 && { dropped: given.dropped }),
+    status,
+  };
   return {
     content,
     call: { ...known, milliseconds: Math.round(milliseconds), result: content },

@@ -47,6 +47,12 @@ describe('a call that succeeds', () => {
     );
   });
 
+  test('arguments that the function does not have are counted (A3)', async (t) => {
+    const { call } = await install(t, json);
+    const { arguments: given, dropped } = (await call('todo__list', '{"q":"a","host":"x","x":1}')).call ?? {};
+    assert.deepEqual([given, dropped], [{ q: 'a' }, 2]);
+  });
+
   test('a POST is a side effect, whatever it answers (T1)', async (t) => {
     const { call, audited } = await install(t, (_request, response) => response.writeHead(500).end());
     await call('todo__listPost', '{}');
