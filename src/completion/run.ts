@@ -1,5 +1,14 @@
 // The loop: ask, forward or hold, call, append, ask again. One generator for streamed and plain answers.
-import type { JsonObject, Message, Pieces, PluginCall, ToolCall, ToolResult, Usage } from '../openai/chat.ts';
+import type {
+  JsonObject,
+  Message,
+  Pieces,
+  PluginCall,
+  ToolCall,
+  ToolResult,
+  UpstreamAnswer,
+  Usage,
+} from '../openai/chat.ts';
 import { appendElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import { createAnswer, type Answer } from './answer.ts';
 import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
@@ -12,8 +21,8 @@ import { addUsage, completionTokens } from './usage.ts';
 
 /** The two doors of the loop, and what it may know of the functions behind them. */
 export interface Doors {
-  /** One upstream answer. Throws when it fails, at any time. */
-  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
+  /** One upstream answer, once it has begun. Throws when it fails, and so does its reading. */
+  readonly ask: (request: ChatRequest, signal: AbortSignal) => Promise<UpstreamAnswer>;
   /** One plugin call. A plugin's failure is a result; throws only when the signal aborts. */
   readonly call: (toolCall: ToolCall, signal: AbortSignal) => Promise<ToolResult>;
   /** Whether a function of exactly this name was injected. */
@@ -32,7 +41,7 @@ export interface RunOptions {
   /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
   readonly clientTools: ReadonlySet<string>;
   /** Text of the client's last message, before anything was put back or injected (`lastMessageText`). */
-  readonly lastText: string;
+  readonly lastText: () => string;
   /** Whether a JSON `response_format` waits until the tools are gone: for a step of its own (`wire.md` M13). */
   readonly formatLast: () => boolean;
   readonly includeUsage: boolean;
@@ -64,14 +73,18 @@ interface Run extends RunOptions {
 
 const closingSentence = 'The tool calls for this answer reached their limit before an answer was written.';
 
-/** Runs a request to its final answer. `request` has its functions injected already. */
+/**
+ * Runs a request to its final answer. `request` has its functions injected already, and has been asked: `first` is the
+ * answer.
+ */
 export async function* run(
   request: ChatRequest,
+  first: UpstreamAnswer,
   doors: Doors,
   options: RunOptions,
 ): AsyncGenerator<Pieces, void, undefined> {
   const state = start(request, doors, options);
-  const outcome = yield* ask(state, request, { choice: null, ignoreCalls: false });
+  const outcome = yield* read(state, first, { choice: null, ignoreCalls: false });
   state.choicesOpen = outcome.choices.length;
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
   yield* choices.length === 1 && choices[0] ? choices[0] : merged(choices);
@@ -82,8 +95,6 @@ export async function* run(
 function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
   const spent: Spent = { steps: 0, calls: 0, badCalls: 0 };
   const reports: PluginCall[] = [];
-  const format = readMember(request, 'response_format') as JsonObject | null | undefined;
-  const formatType = format?.['type'];
   const tokenMember = ['max_completion_tokens', 'max_tokens'].find(
     (name) => options.budget.tokens === 'perRun' && typeof readMember(request, name) === 'number',
   );
@@ -106,7 +117,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
       newId: () => options.newId(9),
       usedIds: new Set(),
     },
-    holdText: typeof formatType === 'string' && formatType.startsWith('json'),
+    holdText: wantsJson(request),
     lastCharacter: new Map(),
     tokenMember: (tokenMember ?? null) as Run['tokenMember'],
     tokensLeft: tokenMember === undefined ? null : (readMember(request, tokenMember) as number),
@@ -117,13 +128,13 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
   };
 }
 
-/** One step; books what it spent. */
-async function* ask(
+/** Reads the answer of one step; books what it spent. */
+async function* read(
   run: Run,
-  request: ChatRequest,
+  { pieces }: UpstreamAnswer,
   options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
-  const outcome = yield* step(run.doors.ask(request, run.signal), { ...run, ...options });
+  const outcome = yield* step(pieces, { ...run, ...options });
   run.spent.steps += 1;
   run.onStep(outcome.usage, outcome.id);
   run.usage = addUsage(run.usage, outcome.usage);
@@ -144,7 +155,7 @@ async function* conclude(
   let closing = false;
   for (;;) {
     const calls = choice.calls.filter(({ owner }) => owner !== 'client');
-    const formatMissing = choice.calls.length === 0 && formatComesLast(run);
+    const formatMissing = choice.calls.length === 0 && formatComesLast(run.first, run);
     // P2: earlier own steps are parked even when this step calls the client alone, else the model calls again.
     const handsOver = calls.length < choice.calls.length && calls.length + hidden.length > 0;
     if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing && !handsOver)) break;
@@ -157,7 +168,7 @@ async function* conclude(
       await run.doors.park(
         makePart(
           { hidden, message: withoutNulls(choice.message), calls: choice.calls, results },
-          run.lastText,
+          run.lastText(),
         ),
       );
       break;
@@ -166,7 +177,8 @@ async function* conclude(
     if (!formatMissing) hidden.push(withoutNulls(choice.message), ...results);
     closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil.aborted;
     request = nextRequest(run, hidden, closing);
-    const outcome = yield* ask(run, request, { choice: choice.index, ignoreCalls: closing });
+    const answer = await run.doors.ask(request, run.signal);
+    const outcome = yield* read(run, answer, { choice: choice.index, ignoreCalls: closing });
     top = outcome.top;
     choice = outcome.choices[0] ?? {
       ...choice,
@@ -214,9 +226,18 @@ function tracedCalls({ trace, reports }: Run): JsonObject {
   return { plugin_calls: calls };
 }
 
-/** M13: while tools were offered, the answer could not have its format. */
-function formatComesLast({ holdText, first, formatLast }: Run): boolean {
-  return holdText && first.members.has('tools') && formatLast();
+/** M13: while tools are offered, the answer cannot have its format. */
+export function formatComesLast(
+  request: ChatRequest,
+  { formatLast }: Pick<RunOptions, 'formatLast'>,
+): boolean {
+  return request.members.has('tools') && formatLast() && wantsJson(request);
+}
+
+function wantsJson(request: ChatRequest): boolean {
+  const format = readMember(request, 'response_format') as JsonObject | null | undefined;
+  const type = format?.['type'];
+  return typeof type === 'string' && type.startsWith('json');
 }
 
 /** M5: a truncated or filtered step, or a refusal, ends the run: its calls are never executed. */

@@ -56,7 +56,7 @@ interface Shown {
 
 /** Reads one upstream answer. Yields what the client sees of it; returns what the loop needs. */
 export async function* step(
-  chunks: AsyncIterable<Pieces>,
+  chunks: AsyncIterable<Pieces> | readonly Pieces[],
   options: StepOptions,
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
   const { answer } = options;

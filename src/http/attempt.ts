@@ -2,11 +2,13 @@
 import { answerId, keepSteps } from '../completion/continuity.ts';
 import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
-import { lastMessageText } from '../completion/park.ts';
-import { run } from '../completion/run.ts';
+import type { Injected } from '../completion/inject.ts';
+import { lastMessageText, type ParkedPart } from '../completion/park.ts';
+import { formatComesLast, run, type Doors, type RunOptions } from '../completion/run.ts';
+import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import type { Completion, Pieces } from '../openai/chat.ts';
+import type { Pieces, UpstreamAnswer } from '../openai/chat.ts';
 import { encodeEvent } from '../openai/event-stream.ts';
 import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
@@ -36,8 +38,6 @@ const maxJsonSeconds = 290;
 /** Calls of one step (F-U39), and calls that make no sense in one run (A1). */
 const fixedLimits = { callsPerStep: 16, badCalls: 3 } as const;
 
-type Answer = AsyncGenerator<Pieces, void, undefined>;
-
 /** What the run of one exchange works with. */
 interface Work {
   readonly exchange: Exchange;
@@ -45,9 +45,20 @@ interface Work {
   readonly signals: RunSignals;
   readonly tape: RunTape;
   readonly options: AttemptOptions;
+  readonly recorder: RunRecorder;
   /** Headers of the answer. */
   readonly headers: Record<string, string>;
 }
+
+/** A run whose first step has been answered. */
+interface Begun {
+  readonly injected: Injected;
+  readonly first: UpstreamAnswer;
+  readonly doors: Doors;
+  readonly newId: RunOptions['newId'];
+}
+
+type Bytes = AsyncGenerator<Uint8Array, void, undefined>;
 
 /** Prepares an attempt. It begins when its log is read, and ends when no response waits for it any more. */
 export function prepareAttempt(exchange: Exchange, tape: RunTape, options: AttemptOptions): Attempt {
@@ -55,11 +66,10 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const { budget, stopping } = options;
   const watched = watchRun(streamed ? budget.seconds : Math.min(budget.seconds, maxJsonSeconds), stopping);
   const headers: Record<string, string> = {};
-  const work: Work = { exchange, streamed, signals: watched, tape, options, headers };
-  const { keep } = tape;
-  const log = streamed
-    ? createEventLog(answerOf(work), { keep, write: createEventWriter() })
-    : createEventLog(bodyOf(work), { keep, write: (body) => JSON.stringify(body) });
+  const recorder = createRecorder(exchange, streamed, options);
+  const work: Work = { exchange, streamed, signals: watched, tape, options, recorder, headers };
+  const said = streamed ? eventsOf(work) : bodyOf(work);
+  const log = createEventLog(recorder.watch(said, watched.signal), { keep: tape.keep });
   watched.signal.addEventListener('abort', () => {
     const { reason } = watched.signal as { reason: unknown };
     if (isGatewayError(reason) && reason.wireCode === 'client_closed_request') log.cut(reason);
@@ -85,36 +95,116 @@ export function isStreamed({ client }: Exchange): boolean {
   return readMember(client, 'stream') === true;
 }
 
-async function* bodyOf(work: Work): AsyncGenerator<Completion, void, undefined> {
-  yield await fold(answerOf(work));
-}
-
-function answerOf(work: Work): Answer {
-  const recorder = createRecorder(work);
-  return recorder.watch(askWithOrWithout(work, recorder), work.signals.signal);
-}
-
-/** C2, C3: a request that was refused may have been refused for the injected functions: once more without them. */
-async function* askWithOrWithout(work: Work, recorder: RunRecorder): Answer {
-  const { exchange, options, streamed, headers } = work;
-  const { upstream, model, injected, bare, request } = exchange;
-  const { refusedTools, log } = options;
-  try {
-    yield* startRun(work, recorder);
-    if (!streamed) headers['x-plugin-calls'] = String(recorder.pluginCalls());
-    refusedTools.taken(exchange);
-  } catch (error) {
-    const refused = !recorder.answered() && injected.names.size > 0;
-    if (!refused || !refusedTools.mayBeRefusal(error)) throw error;
-    yield* startRun({ ...work, exchange: { ...exchange, injected: bare } }, recorder);
-    if (!streamed) headers['x-plugin-calls'] = '0';
-    refusedTools.refused(exchange, error);
-    const answer = error.body;
-    log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
+async function* eventsOf(work: Work): Bytes {
+  const write = createPieceWriter();
+  for await (const pieces of goOn(work, await begin(work))) {
+    let text = '';
+    for (const piece of pieces) text += encodeEvent(write(piece));
+    yield Buffer.from(text);
   }
 }
 
-function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
+async function* bodyOf(work: Work): Bytes {
+  const begun = await begin(work);
+  const unchanged = mayStayUnchanged(work, begun) ? unchangedAnswer(begun.first) : null;
+  if (unchanged) work.recorder.onStep(unchanged.usage, unchanged.id);
+  const body = unchanged?.bytes ?? Buffer.from(JSON.stringify(await fold(goOn(work, begun))));
+  work.headers['x-plugin-calls'] = String(work.recorder.pluginCalls());
+  yield body;
+}
+
+/** Neither has the answer to be made again in its format (M13), nor does it carry a trace (E8). */
+function mayStayUnchanged({ exchange }: Work, { injected }: Begun): boolean {
+  const traced = traceOf(exchange.request.headers['x-plugin-trace']) !== 'none';
+  return !traced && !formatComesLast(injected.request, { formatLast: () => formatLast(exchange, injected) });
+}
+
+function formatLast({ upstream }: Exchange, { request }: Injected): boolean {
+  return upstream.capabilities.of(request).jsonWithTools === 'deferred';
+}
+
+/** C2, C3: a request that was refused may have been refused for the injected functions: once more without them. */
+async function begin(work: Work): Promise<Begun> {
+  const { exchange, options, recorder } = work;
+  const { upstream, model, injected, bare, request } = exchange;
+  const { refusedTools, log } = options;
+  try {
+    const begun = await ask(work, injected);
+    refusedTools.taken(exchange);
+    return begun;
+  } catch (error) {
+    const refused = !recorder.answered() && injected.names.size > 0;
+    if (!refused || !refusedTools.mayBeRefusal(error)) throw error;
+    const begun = await ask(work, bare);
+    refusedTools.refused(exchange, error);
+    const answer = error.body;
+    log.warn('injection_rejected', { requestId: request.id, upstream: upstream.name, model, answer });
+    return begun;
+  }
+}
+
+/** Opens the doors of a run, and asks the upstream for the first step. */
+async function ask(work: Work, injected: Injected): Promise<Begun> {
+  const { exchange, signals, tape, recorder, headers } = work;
+  const { upstream, tools } = exchange;
+  const context = {
+    ...exchange.context,
+    onAnswer(shown: Readonly<Record<string, string>>, id: string | null) {
+      Object.assign(headers, shown);
+      recorder.onAnswer(id);
+    },
+    ...(injected.names.size > 0 && { toolsIn: exchange.toolsIn }),
+  };
+  const taped = tape.play({ ask: upstream.ask(context), call: tools.call }, signals.signal);
+  const doors = {
+    ask: taped.ask,
+    owns: (name: string) => injected.names.has(name),
+    call: recorder.call(taped.call),
+    ...shelves(work),
+  };
+  return { injected, doors, newId: taped.newId, first: await doors.ask(injected.request, signals.signal) };
+}
+
+/** Where a run leaves what its answer hides. */
+function shelves({ exchange, options }: Work): Pick<Doors, 'park' | 'keep'> {
+  const { upstream, consumer, client, legacy, model } = exchange;
+  const origin = () => ({ upstream: upstream.name, model });
+  const legacyOf = (part: ParkedPart) =>
+    legacyPart(part, readElements(client, 'messages').length, lastMessageText(client));
+  return {
+    async park(part) {
+      const kept = { ...(legacy ? legacyOf(part) : part), ...origin() };
+      await options.parked.put(consumer.partition, kept.visible, kept);
+    },
+    async keep(steps) {
+      const id = answerId(client, steps.shown);
+      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
+    },
+  };
+}
+
+/** The run from the answer of its first step on. */
+function goOn(
+  { exchange, streamed, signals, tape, options, recorder }: Work,
+  { injected, first, doors, newId }: Begun,
+): AsyncGenerator<Pieces, void, undefined> {
+  const { client, legacy, request } = exchange;
+  const answer = run(injected.request, first, doors, {
+    ...signals,
+    budget: { ...options.budget, ...fixedLimits },
+    clientTools: injected.clientTools,
+    lastText: () => lastMessageText(client),
+    formatLast: () => formatLast(exchange, injected),
+    includeUsage: !streamed || wantsUsage(client),
+    trace: traceOf(request.headers['x-plugin-trace']),
+    onStep: recorder.onStep,
+    created: tape.created,
+    newId,
+  });
+  return legacy ? toLegacy(answer) : answer;
+}
+
+function createRecorder(exchange: Exchange, streamed: boolean, options: AttemptOptions): RunRecorder {
   const { request, consumer, upstream, model } = exchange;
   const facts: RunFacts = {
     id: request.id,
@@ -133,63 +223,6 @@ function createRecorder({ exchange, streamed, options }: Work): RunRecorder {
       audit.run(record);
     },
   });
-}
-
-function startRun(
-  { exchange, streamed, signals, tape, options, headers }: Work,
-  recorder: RunRecorder,
-): Answer {
-  const { injected, upstream, tools, consumer, client, legacy, request, model } = exchange;
-  const lastText = lastMessageText(client);
-  const place = readElements(client, 'messages').length;
-  const origin = () => ({ upstream: upstream.name, model });
-  const onAnswer = (shown: Readonly<Record<string, string>>, id: string | null) => {
-    Object.assign(headers, shown);
-    recorder.onAnswer(id);
-  };
-  const context = {
-    ...exchange.context,
-    onAnswer,
-    ...(injected.names.size > 0 && { toolsIn: exchange.toolsIn }),
-  };
-  const live = { ask: upstream.ask(context), call: tools.call };
-  const taped = tape.play(live, signals.signal);
-  const doors = {
-    ask: taped.ask,
-    owns: (name: string) => injected.names.has(name),
-    call: recorder.call(taped.call),
-    park: async (part: Parameters<typeof legacyPart>[0]) => {
-      const kept = { ...(legacy ? legacyPart(part, place, lastText) : part), ...origin() };
-      await options.parked.put(consumer.partition, kept.visible, kept);
-    },
-    keep: async (steps: Parameters<typeof keepSteps>[0]) => {
-      const id = answerId(client, steps.shown);
-      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
-    },
-  };
-  const answer = run(injected.request, doors, {
-    ...signals,
-    budget: { ...options.budget, ...fixedLimits },
-    clientTools: injected.clientTools,
-    lastText,
-    formatLast: () => upstream.capabilities.of(injected.request).jsonWithTools === 'deferred',
-    includeUsage: !streamed || wantsUsage(client),
-    trace: traceOf(request.headers['x-plugin-trace']),
-    onStep: recorder.onStep,
-    created: tape.created,
-    newId: taped.newId,
-  });
-  return legacy ? toLegacy(answer) : answer;
-}
-
-/** Writes what came together as the text of its events. */
-function createEventWriter(): (pieces: Pieces) => string {
-  const write = createPieceWriter();
-  return (pieces) => {
-    let text = '';
-    for (const piece of pieces) text += encodeEvent(write(piece));
-    return text;
-  };
 }
 
 function wantsUsage(client: ChatRequest): boolean {

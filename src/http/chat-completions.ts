@@ -1,6 +1,6 @@
 // POST /v1/chat/completions: from a client's request to the run that answers it, and from the run to the answer.
 import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UpstreamError } from '../errors.ts';
 import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
@@ -94,9 +94,9 @@ async function sendJson(
   attempt: Attempt,
   { jsonKeepAlive, log }: ChatOptions,
 ): Promise<FastifyReply> {
-  const whole = text(attempt.log.read());
+  const whole = buffer(attempt.log.read());
   const body = await (jsonKeepAlive ? openJson(whole) : whole);
-  if (typeof body !== 'string') {
+  if (body instanceof Readable) {
     body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
   }
   showHeaders(reply, attempt);

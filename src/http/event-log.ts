@@ -1,4 +1,4 @@
-// What a run says, kept so that several may read it from its start: the first client, and one that comes back for it.
+// What a run says, in the bytes that go out, kept so that several may read it from its start: the first client, and one that comes back for it.
 
 /** `cut`: nobody waited for it any more. */
 export type LogState = 'open' | 'done' | 'failed' | 'cut';
@@ -11,36 +11,34 @@ export interface EventLog {
   /** Resolves when the source has ended, however it did. */
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
-  readonly read: () => AsyncGenerator<string, void, undefined>;
+  readonly read: () => AsyncGenerator<Uint8Array, void, undefined>;
   /** Ends the log for all readers with this reason, and the source. */
   readonly cut: (reason: unknown) => void;
 }
 
-export interface EventLogOptions<T> {
-  /** The text of one thing that the source says. */
-  readonly write: (said: T) => string;
-  /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
-  readonly keep: (characters: number) => boolean;
-  /** Characters of one log that is kept whole (`wire.md` T6). */
+export interface EventLogOptions {
+  /** Asks for room to keep that many bytes (negative: gives it back). `false`: there is none. */
+  readonly keep: (bytes: number) => boolean;
+  /** Bytes of one log that is kept whole (`wire.md` T6). */
   readonly maxKept?: number;
 }
 
 const mebibyte = 1024 * 1024;
 
-/** Characters that stay for readers which lag behind the fastest, once the log is not kept whole. */
+/** Bytes that stay for readers which lag behind the fastest, once the log is not kept whole. */
 const lag = 64 * 1024;
 
 /**
  * Makes the log of a source. Nothing runs ahead: the source gives its next piece when the reader that is farthest asks
  * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
  */
-export function createEventLog<T>(
-  from: AsyncGenerator<T, void, undefined>,
-  { write, keep, maxKept = mebibyte }: EventLogOptions<T>,
+export function createEventLog(
+  from: AsyncGenerator<Uint8Array, void, undefined>,
+  { keep, maxKept = mebibyte }: EventLogOptions,
 ): EventLog {
   /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
-  let source: AsyncGenerator<T, void, undefined> | null = from;
-  let pieces: string[] = [];
+  let source: AsyncGenerator<Uint8Array, void, undefined> | null = from;
+  let pieces: Uint8Array[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
   let size = 0;
@@ -62,7 +60,7 @@ export function createEventLog<T>(
     try {
       const next = await source?.next();
       if (!next || next.done) end('done');
-      else add(write(next.value));
+      else add(next.value);
     } catch (error) {
       end('failed', error);
     } finally {
@@ -70,7 +68,7 @@ export function createEventLog<T>(
     }
   }
 
-  function add(piece: string): void {
+  function add(piece: Uint8Array): void {
     pieces.push(piece);
     size += piece.length;
     if (whole && (size > maxKept || !keep(piece.length))) {

@@ -22,7 +22,7 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-type Events = AsyncGenerator<string, void, undefined>;
+type Events = AsyncGenerator<Uint8Array, void, undefined>;
 
 /**
  * Waits for the first event (at most one heartbeat), then streams. A failure before the first byte is thrown, so that
@@ -37,7 +37,7 @@ export async function openEventStream(events: Events, options: StreamOptions): P
 /** Pours the events into a stream that the server sends on. A slow reader pauses the run. */
 function pour(
   events: Events,
-  first: Promise<IteratorResult<string, void>>,
+  first: Promise<IteratorResult<Uint8Array, void>>,
   started: boolean,
   options: StreamOptions,
 ): Readable {

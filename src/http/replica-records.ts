@@ -122,13 +122,13 @@ function isUnrecorded({ link }: RunRecord): boolean {
 
 /** An answer that another replica has given. */
 function replay(run: string, { headers, said, failure }: KeptAnswer): Attempt {
-  async function* say(): AsyncGenerator<string, void, undefined> {
-    yield* said;
+  async function* say(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const text of said) yield Buffer.from(text);
     if (failure) throw new UpstreamError(failure.status, failure.body, failure.headers);
   }
   return {
     id: run,
-    log: createEventLog(say(), { keep: () => true, write: (text) => text }),
+    log: createEventLog(say(), { keep: () => true }),
     headers: () => headers,
     serve: () => {},
     delivered: () => false,
@@ -155,7 +155,7 @@ function follow(
     }
   }
 
-  async function* say(): AsyncGenerator<string, void, undefined> {
+  async function* say(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       await wait();
     } catch {
@@ -171,7 +171,7 @@ function follow(
       return next?.id ?? run;
     },
     // Others who repeat the request read the record for themselves.
-    log: createEventLog(say(), { keep: () => false, write: (text) => text }),
+    log: createEventLog(say(), { keep: () => false }),
     headers: () => next?.headers() ?? {},
     serve(response) {
       responses.push(response);

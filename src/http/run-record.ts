@@ -1,7 +1,7 @@
 // Watches a run, and writes its one audit record, however it ends.
 import type { Doors, RunOptions } from '../completion/run.ts';
 import { isGatewayError, UpstreamError } from '../errors.ts';
-import type { Pieces, Usage } from '../openai/chat.ts';
+import type { Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
 
 export interface RunFacts {
@@ -19,10 +19,10 @@ export interface RunRecorder {
   /** An upstream has answered a request, under this id of its own. */
   readonly onAnswer: (requestId: string | null) => void;
   /** The answer, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
-  readonly watch: (
-    answer: AsyncGenerator<Pieces, void, undefined>,
+  readonly watch: <Said>(
+    answer: AsyncGenerator<Said, void, undefined>,
     signal: AbortSignal,
-  ) => AsyncGenerator<Pieces, void, undefined>;
+  ) => AsyncGenerator<Said, void, undefined>;
   /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
   readonly answered: () => boolean;
   readonly pluginCalls: () => number;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type { Chunk, Piece, Pieces, ToolCall, ToolResult } from '../openai/chat.ts';
+import type { Chunk, Piece, Pieces, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
 import { chunkOf } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
@@ -143,42 +143,40 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
     const keyOf = createStepKey();
     let ids = 0;
 
-    function ask(request: ChatRequest, stop: AbortSignal): AsyncIterable<Pieces> {
+    async function ask(request: ChatRequest, stop: AbortSignal): Promise<UpstreamAnswer> {
       const key = keyOf(request);
       const known = steps.get(key);
       if (known !== undefined) return replay(known);
       const recall = seen.size === 0 && steps.size === 0 ? link?.recall : undefined;
-      return recall ? unlessRecalled(recall, key, request, stop) : record(key, live.ask(request, stop));
+      return recall ? unlessRecalled(recall, key, request, stop) : record(key, await live.ask(request, stop));
     }
 
     /** T6: the upstream is asked at once. What it says is heard when no earlier run is to be taken up in its place. */
-    async function* unlessRecalled(
+    async function unlessRecalled(
       recall: NonNullable<TapeLink['recall']>,
       key: string,
       request: ChatRequest,
       stop: AbortSignal,
-    ): AsyncGenerator<Pieces, void, undefined> {
+    ): Promise<UpstreamAnswer> {
       const superseded = new AbortController();
-      const fresh = record(key, live.ask(request, AbortSignal.any([stop, superseded.signal])));
-      const first = fresh.next();
-      first.catch(() => undefined);
-      try {
-        load((await recall) ?? []);
-        const known = steps.get(key);
-        if (known !== undefined) return yield* replay(known);
-        const { done, value } = await first;
-        if (done) return undefined;
-        yield value;
-        return yield* fresh;
-      } finally {
-        superseded.abort();
-        fresh.return().catch(() => undefined);
-      }
+      const fresh = live.ask(request, AbortSignal.any([stop, superseded.signal]));
+      fresh.catch(() => undefined);
+      load((await recall) ?? []);
+      const known = steps.get(key);
+      if (known === undefined) return record(key, await fresh);
+      superseded.abort();
+      return replay(known);
     }
 
-    async function* record(
+    function record(key: string, answer: UpstreamAnswer): UpstreamAnswer {
+      if (!answer.whole) return { whole: null, pieces: listen(key, answer.pieces) };
+      pending.set(key, answer.pieces.flat());
+      return answer;
+    }
+
+    async function* listen(
       key: string,
-      answer: AsyncIterable<Pieces>,
+      answer: AsyncIterable<Pieces> | readonly Pieces[],
     ): AsyncGenerator<Pieces, void, undefined> {
       const kept: Piece[] = [];
       for await (const pieces of answer) {
@@ -247,8 +245,8 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   return { play, keep, hadSideEffect: () => sideEffect, created, settled };
 }
 
-async function* replay(step: string): AsyncGenerator<Pieces, void, undefined> {
-  yield JSON.parse(step) as Chunk[];
+function replay(step: string): UpstreamAnswer {
+  return { whole: null, pieces: [JSON.parse(step) as Chunk[]] };
 }
 
 /**

@@ -84,6 +84,17 @@ export type Piece = Chunk | MoreText;
 /** Pieces that came together: one read of the upstream's bytes, one write to the client. */
 export type Pieces = readonly Piece[];
 
+/** A JSON answer of an upstream: the bytes that came, and what they say. */
+export interface WholeAnswer {
+  readonly bytes: Uint8Array;
+  readonly value: JsonObject;
+}
+
+/** An upstream's answer that has begun well: from here on no other upstream is asked. */
+export type UpstreamAnswer =
+  | { readonly whole: WholeAnswer; readonly pieces: readonly Pieces[] }
+  | { readonly whole: null; readonly pieces: AsyncIterable<Pieces> | readonly Pieces[] };
+
 /** One choice of a complete answer. */
 export interface Choice {
   index: number;

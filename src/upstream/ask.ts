@@ -2,12 +2,12 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
-import type { Pieces } from '../openai/chat.ts';
+import type { UpstreamAnswer } from '../openai/chat.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
 import { readElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
-import { readChunks } from './chunks.ts';
+import { openAnswer } from './chunks.ts';
 import { chatDialect, createResponsesDialect, pointsToResponses, type Dialect } from './dialect.ts';
 import { readFailure, type Speaker } from './failure.ts';
 import { fitRequest } from './fit-request.ts';
@@ -26,8 +26,8 @@ export interface AskContext {
   readonly toolsIn?: (form: FunctionForm) => string | undefined;
 }
 
-/** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason. */
-export type Ask = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
+/** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason; so does what reads the answer. */
+export type Ask = (request: ChatRequest, signal: AbortSignal) => Promise<UpstreamAnswer>;
 
 /** One upstream, as a run reaches it. */
 export interface Connection {
@@ -82,19 +82,20 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
     }
   }
 
-  return async function* (request, signal) {
+  return async (request, signal) => {
     const firstStep = capabilities === null;
     capabilities ??= connection.capabilities.of(request);
     const withTools = readElements(request, 'tools').length > 0;
     if (firstStep && withTools && capabilities.tools === 'responses') dialect = responses;
     const fitted = fitRequest(request, capabilities);
+    const named = (error: unknown): unknown => (signal.aborted ? signal.reason : connection.translate(error));
     try {
       const attempt = () => (firstStep ? postFirst : post)(fitted, signal);
       const answer = await askAgain(attempt, firstStep, signal);
       context.onAnswer(shownHeaders(answer.headers, speaker.credential), requestIdOf(answer.headers));
-      yield* readChunks(answer, speaker, dialect.reader(connection.maxEventBytes));
+      return await openAnswer(answer, speaker, dialect.reader(connection.maxEventBytes), named);
     } catch (error) {
-      throw signal.aborted ? signal.reason : connection.translate(error);
+      throw named(error);
     }
   };
 }

@@ -1,8 +1,8 @@
-// Reads an upstream's answer, event stream or JSON, as chunks.
+// Opens an upstream's answer, event stream or JSON, and reads it as chunks.
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
-import type { JsonObject, Piece, Pieces } from '../openai/chat.ts';
+import type { JsonObject, Piece, Pieces, UpstreamAnswer } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { createEventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
@@ -11,24 +11,45 @@ import { failureWithin, type Speaker } from './failure.ts';
 export const maxJsonBytes = 64 * 1024 * 1024;
 
 /**
- * Yields the pieces of a successful answer, by its content type (`wire.md` D1 to D3), as `reader` reads it. Throws a
- * `GatewayError` or an `UpstreamError` when it is cut, empty, something else, or carries an error (A9).
+ * Opens a successful answer by its content type (`wire.md` D1 to D3), as `reader` reads it: resolves with the whole JSON
+ * answer, or when the first pieces of a stream are there. Throws a `GatewayError` or an `UpstreamError` when it is cut,
+ * empty, something else, or carries an error (A9); what goes wrong later is thrown to the reader, as `named` words it.
  */
-export async function* readChunks(
+export async function openAnswer(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
-): AsyncGenerator<Pieces, void, undefined> {
+  named: (error: unknown) => unknown,
+): Promise<UpstreamAnswer> {
   const type = contentType(answer);
   if (answer.status === 204 || answer.headers['content-length'] === '0') {
     await answer.body[Symbol.asyncIterator]().return?.();
     throw gatewayError('upstream_empty', [speaker.name]);
   }
-  if (type === 'text/event-stream') return yield* readEvents(answer, speaker, reader);
-  if (type === 'application/json' || type.endsWith('+json')) return yield* readJson(answer, speaker, reader);
+  if (type === 'text/event-stream') {
+    const events = readEvents(answer, speaker, reader);
+    const first = await events.next();
+    return { whole: null, pieces: first.done ? [] : goOn(first.value, events, named) };
+  }
+  if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
   await answer.body[Symbol.asyncIterator]().return?.();
   const words = type === '' ? 'no content type' : `"${type.slice(0, 80)}"`;
   throw gatewayError('upstream_bad_content_type', [speaker.name, words]);
+}
+
+async function* goOn(
+  first: Pieces,
+  events: AsyncGenerator<Pieces, void, undefined>,
+  named: (error: unknown) => unknown,
+): AsyncGenerator<Pieces, void, undefined> {
+  try {
+    yield first;
+    yield* events;
+  } catch (error) {
+    throw named(error);
+  } finally {
+    await events.return();
+  }
 }
 
 async function* readEvents(
@@ -83,11 +104,11 @@ function readEvent(data: string, speaker: Speaker, reader: AnswerReader): Pieces
   return reader.event(value, data);
 }
 
-async function* readJson(
+async function readJson(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
-): AsyncGenerator<Pieces, void, undefined> {
+): Promise<UpstreamAnswer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of answer.body) {
@@ -95,12 +116,13 @@ async function* readJson(
     size += part.length;
     if (size > maxJsonBytes) throw gatewayError('upstream_too_large', [speaker.name, maxJsonBytes]);
   }
-  const text = Buffer.concat(parts).toString().trim();
+  const bytes = Buffer.concat(parts);
+  const text = bytes.toString().trim();
   if (text === '') throw gatewayError('upstream_empty', [speaker.name]);
   const value = parseObject(text, speaker);
   const failure = reader.failure(value);
   if (failure) throw failureWithin(speaker, failure);
-  yield reader.whole(value);
+  return { whole: { bytes, value }, pieces: [reader.whole(value)] };
 }
 
 function parseObject(text: string, speaker: Speaker): JsonObject {

@@ -1,6 +1,15 @@
 // The embedded demo model: a deterministic stand-in, so that the whole loop runs on a fresh machine without a key.
 import { randomUUID } from 'node:crypto';
-import type { Chunk, Delta, Json, JsonObject, Message, Pieces, Usage } from '../openai/chat.ts';
+import type {
+  Chunk,
+  Delta,
+  Json,
+  JsonObject,
+  Message,
+  Pieces,
+  UpstreamAnswer,
+  Usage,
+} from '../openai/chat.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { forceCall, planCalls, wordAnswer, type NextCall, type PastCall } from './demo-plan.ts';
 import { readTools } from './demo-tools.ts';
@@ -22,7 +31,7 @@ export interface DemoModel {
   /** Patterns of the models that it serves: all. */
   readonly models: readonly string[];
   /** Answers one chat request. The same messages and tools get the same answer. */
-  readonly ask: (request: ChatRequest, signal: AbortSignal) => AsyncIterable<Pieces>;
+  readonly ask: (request: ChatRequest, signal: AbortSignal) => Promise<UpstreamAnswer>;
 }
 
 /**
@@ -34,36 +43,38 @@ export function createDemoModel(options: DemoModelOptions = {}): DemoModel {
   return {
     name: 'demo',
     models: ['*'],
-    async *ask(request, signal) {
-      const answer = answerTo(request);
-      const head = {
-        id: `chatcmpl-demo-${id()}`,
-        object: 'chat.completion.chunk',
-        created: Math.floor(now() / 1000),
-        model: modelName,
-      };
-      const chunk = (delta: Delta, finish: string | null = null): Chunk => ({
-        ...head,
-        choices: [{ index: 0, delta, finish_reason: finish, logprobs: null }],
-      });
-      const size = readMember(request, 'stream') === true ? 16 : Infinity;
-      signal.throwIfAborted();
-      yield [chunk({ role: 'assistant', content: answer.calls.length > 0 ? null : '' })];
-      for (const text of pieces(answer.text, size)) {
-        signal.throwIfAborted();
-        yield [chunk({ content: text })];
-      }
-      for (const [index, call] of answer.calls.entries()) {
-        const start = { id: `call_${id().replaceAll('-', '').slice(0, 24)}`, type: 'function' };
-        yield [chunk({ tool_calls: [{ index, ...start, function: { name: call.name, arguments: '' } }] })];
-        for (const text of pieces(JSON.stringify(call.arguments), size)) {
-          yield [chunk({ tool_calls: [{ index, function: { arguments: text } }] })];
-        }
-      }
-      yield [chunk({}, answer.calls.length > 0 ? 'tool_calls' : 'stop')];
-      yield [{ ...head, choices: [], usage: countTokens(request, answer) }];
-    },
+    ask: async (request, signal) => ({ whole: null, pieces: say(request, signal) }),
   };
+
+  async function* say(request: ChatRequest, signal: AbortSignal): AsyncGenerator<Pieces, void, undefined> {
+    const answer = answerTo(request);
+    const head = {
+      id: `chatcmpl-demo-${id()}`,
+      object: 'chat.completion.chunk',
+      created: Math.floor(now() / 1000),
+      model: modelName,
+    };
+    const chunk = (delta: Delta, finish: string | null = null): Chunk => ({
+      ...head,
+      choices: [{ index: 0, delta, finish_reason: finish, logprobs: null }],
+    });
+    const size = readMember(request, 'stream') === true ? 16 : Infinity;
+    signal.throwIfAborted();
+    yield [chunk({ role: 'assistant', content: answer.calls.length > 0 ? null : '' })];
+    for (const text of pieces(answer.text, size)) {
+      signal.throwIfAborted();
+      yield [chunk({ content: text })];
+    }
+    for (const [index, call] of answer.calls.entries()) {
+      const start = { id: `call_${id().replaceAll('-', '').slice(0, 24)}`, type: 'function' };
+      yield [chunk({ tool_calls: [{ index, ...start, function: { name: call.name, arguments: '' } }] })];
+      for (const text of pieces(JSON.stringify(call.arguments), size)) {
+        yield [chunk({ tool_calls: [{ index, function: { arguments: text } }] })];
+      }
+    }
+    yield [chunk({}, answer.calls.length > 0 ? 'tool_calls' : 'stop')];
+    yield [{ ...head, choices: [], usage: countTokens(request, answer) }];
+  }
 }
 
 interface Answer {

@@ -13,7 +13,7 @@ export interface Route {
   readonly capabilities: KnownCapabilities;
   /** The form in which it takes functions (`openapi.md` S9). */
   readonly form: FunctionForm;
-  /** The door to the model for one run. Its first step may change the upstream, as long as no chunk has come. */
+  /** The door to the model for one run. Its first step may change the upstream, until an answer has begun. */
   readonly ask: (context: AskContext) => Ask;
   /** Passes a chat request through: bytes as they came, or a request that was put together here. */
   readonly forward: (
@@ -69,20 +69,17 @@ export function createRoute(
     let door = current.ask(context);
     let settled = false;
     let tools: string | undefined;
-    return async function* (request, signal) {
+    return async (request, signal) => {
       const withTools = request.members.has('tools');
       const mayServe = ({ capabilities }: Upstream) =>
         !withTools || capabilities.of(request).tools !== 'none';
       for (;;) {
         try {
           const fitting = tools === undefined ? request : withMembers(request, { tools });
-          for await (const pieces of door(fitting, signal)) {
-            if (!settled) current.health.answered();
-            settled = true;
-            yield pieces;
-          }
+          const answer = await door(fitting, signal);
+          if (!settled) current.health.answered();
           settled = true;
-          return;
+          return answer;
         } catch (error) {
           if (settled || signal.aborted) throw error;
           if (!isDown(error)) current.health.answered();

@@ -2,7 +2,14 @@
 import { fold } from '../../src/completion/fold.ts';
 import type { ParkedPart } from '../../src/completion/park.ts';
 import { run, type Doors, type RunOptions } from '../../src/completion/run.ts';
-import type { Chunk, Completion, JsonObject, Pieces, ToolCall, ToolResult } from '../../src/openai/chat.ts';
+import type {
+  Chunk,
+  Completion,
+  JsonObject,
+  ToolCall,
+  ToolResult,
+  UpstreamAnswer,
+} from '../../src/openai/chat.ts';
 import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest, requestText, type ChatRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
@@ -67,13 +74,14 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
     JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...request }),
   );
   let ids = 0;
-  async function* ask(asked: ChatRequest): AsyncGenerator<Pieces> {
+  async function ask(asked: ChatRequest): Promise<UpstreamAnswer> {
     requests.push(JSON.parse(requestText(asked)) as JsonObject);
-    yield steps[requests.length - 1] ?? answer({ content: 'script over' });
+    return { whole: null, pieces: [steps[requests.length - 1] ?? answer({ content: 'script over' })] };
   }
   const batches = await Array.fromAsync(
     run(
       client,
+      await ask(client),
       {
         ask,
         owns: (name) => Object.hasOwn(functions, name),
@@ -90,7 +98,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         signal: new AbortController().signal,
         callsUntil: new AbortController().signal,
         clientTools: new Set(),
-        lastText: 'hi',
+        lastText: () => 'hi',
         formatLast: () => false,
         includeUsage: true,
         trace: 'none',

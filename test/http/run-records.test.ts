@@ -17,13 +17,13 @@ function attempt(text: string, effect = false) {
           return { content: 'ok' };
         };
         const { signal } = new AbortController();
-        const taped = tape.play({ ask: async function* () {}, call }, signal);
+        const taped = tape.play({ ask: async () => ({ whole: null, pieces: [] }), call }, signal);
         const toolCall = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
         await taped.call(toolCall, signal);
       }
-      yield text;
+      yield Buffer.from(text);
     }
-    const log = createEventLog(say(), { keep: tape.keep, write: (said) => said });
+    const log = createEventLog(say(), { keep: tape.keep });
     return {
       id: String((number += 1)),
       log,

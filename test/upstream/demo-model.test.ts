@@ -78,7 +78,8 @@ async function ask(messages: object[], more: object = {}): Promise<Answer> {
   const request = parseRequest(JSON.stringify({ model: 'any', messages, tools, ...more }));
   const chunks: Chunk[] = [];
   const signal = new AbortController().signal;
-  for await (const pieces of createDemoModel().ask(request, signal)) chunks.push(...pieces.map(chunkOf));
+  const { pieces: read } = await createDemoModel().ask(request, signal);
+  for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
   const calls = new Map<number, { name: string; text: string }>();
   let content = '';
   for (const { delta } of chunks.flatMap((chunk) => chunk.choices)) {
@@ -290,7 +291,8 @@ test('an aborted signal stops the answer', async () => {
   const controller = new AbortController();
   await assert.rejects(
     async () => {
-      for await (const pieces of createDemoModel().ask(request, controller.signal)) {
+      const { pieces: read } = await createDemoModel().ask(request, controller.signal);
+      for await (const pieces of read) {
         assert.ok(pieces.length > 0);
         controller.abort();
       }

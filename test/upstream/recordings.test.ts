@@ -84,7 +84,8 @@ for (const [endpoint, count] of Object.entries(endpoints)) {
       const chunks: Chunk[] = [];
       let outcome: number | string = 200;
       try {
-        for await (const pieces of door(request, never())) chunks.push(...pieces.map(chunkOf));
+        const { pieces: read } = await door(request, never());
+        for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
         assert.ok(chunks.some((chunk) => chunk.choices.length > 0));
       } catch (error) {
         if (!(error instanceof UpstreamError) && !isGatewayError(error)) throw error;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import type { Chunk, Pieces } from '../../src/openai/chat.ts';
+import type { Chunk, UpstreamAnswer } from '../../src/openai/chat.ts';
 import { chunkOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createUpstreams, type Upstream } from '../../src/upstream/upstream.ts';
@@ -32,7 +32,8 @@ async function ask(upstream: Upstream, context: Partial<AskContext> = {}, signal
   const onAnswer = (shown: Record<string, string>): void => void (headers = shown);
   const door = upstream.ask({ headers: {}, authorization: null, onAnswer, ...context });
   const chunks: Chunk[] = [];
-  for await (const pieces of door(request, signal)) chunks.push(...pieces.map(chunkOf));
+  const { pieces: read } = await door(request, signal);
+  for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
   return { chunks, headers };
 }
 
@@ -413,8 +414,8 @@ test('wire T2, F-U26: 429 passes at once in step 1, later it is waited for, twic
     authorization: null,
     onAnswer: () => undefined,
   });
-  await drain(door(request, never()));
-  assert.equal((await failure(drain(door(request, never()))))['statusCode'], 429);
+  await drain((await door(request, never())).pieces);
+  assert.equal((await failure(door(request, never())))['statusCode'], 429);
   assert.equal(later.count(), 4);
 });
 
@@ -481,9 +482,8 @@ test('a reader that leaves a stream cuts the upstream', async (t) => {
     authorization: null,
     onAnswer: () => undefined,
   });
-  const chunks = door(request, never())[Symbol.asyncIterator]();
-  await chunks.next();
-  await chunks.return?.();
+  const { pieces } = await door(request, never());
+  for await (const _ of pieces) break;
   await until(() => peer.open() === 0);
 });
 
@@ -533,7 +533,7 @@ test('a star stands for any text, nothing too', () => {
   }
 });
 
-async function drain(answer: AsyncIterable<Pieces>): Promise<void> {
+async function drain(answer: UpstreamAnswer['pieces']): Promise<void> {
   for await (const pieces of answer) assert.ok(pieces.length > 0);
 }
 
@@ -553,7 +553,7 @@ test('K5, C4: an upstream that thinks in silence between the events of /v1/respo
   const door = upstream?.ask({ headers: {}, authorization: null, onAnswer: () => undefined });
   const tools = '[{"type":"function","function":{"name":"f"}}]';
   const asked = parseRequest(`{"model":"m","messages":[],"tools":${tools}}`);
-  const answer = await Array.fromAsync(door?.(asked, never()) ?? []);
+  const answer = await Array.fromAsync((await door?.(asked, never()))?.pieces ?? []);
   const chunks = answer.flat().map(chunkOf);
   assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'stop');
 });
