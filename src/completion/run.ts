@@ -87,9 +87,18 @@ export async function* run(
   const outcome = yield* read(state, first, { choice: null, ignoreCalls: false });
   state.choicesOpen = outcome.choices.length;
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
-  yield* choices.length === 1 && choices[0] ? choices[0] : merged(choices);
-  const usage = state.answer.usage(state.usage);
-  if (usage.length > 0) yield usage;
+  const [only] = choices;
+  // The usage of a lone choice goes out with its end, in one write.
+  const end = only && choices.length === 1 ? yield* only : yield* merged(choices.map(whole));
+  const last = [...(end ?? []), ...state.answer.usage(state.usage)];
+  if (last.length > 0) yield last;
+}
+
+/** A choice with its last pieces. */
+async function* whole(
+  choice: AsyncGenerator<Pieces, Pieces, undefined>,
+): AsyncGenerator<Pieces, void, undefined> {
+  yield yield* choice;
 }
 
 function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
@@ -144,12 +153,12 @@ async function* read(
   return outcome;
 }
 
-/** Takes one choice from its first step to its finish chunk. */
+/** Takes one choice from its first step to its end; returns its last pieces. */
 async function* conclude(
   run: Run,
   choice: StepChoice,
   top: JsonObject,
-): AsyncGenerator<Pieces, void, undefined> {
+): AsyncGenerator<Pieces, Pieces, undefined> {
   const hidden: Message[] = [];
   let request = run.first;
   let closing = false;
@@ -160,8 +169,7 @@ async function* conclude(
     const handsOver = calls.length < choice.calls.length && calls.length + hidden.length > 0;
     if (closing || wasCut(choice) || (calls.length === 0 && !formatMissing && !handsOver)) break;
     if ((calls.length > 0 || formatMissing) && tooFewTokens(run.tokensLeft)) {
-      yield* finish(run, choice, 'length', top, hidden);
-      return;
+      return finish(run, choice, 'length', top, hidden);
     }
     const results = await run.caller.callAll(calls, choice.index);
     if (handsOver) {
@@ -191,20 +199,19 @@ async function* conclude(
   }
   if (closing && !choice.spoke) {
     yield [run.answer.delta({ index: choice.index, delta: { content: closingSentence } })];
-    yield* finish(run, choice, 'length', top, hidden);
-    return;
+    return finish(run, choice, 'length', top, hidden);
   }
-  yield* finish(run, choice, finishReason(choice), top, hidden);
+  return finish(run, choice, finishReason(choice), top, hidden);
 }
 
 /** The pieces that waited for the end, and the finish chunk. What the answer hides is kept before it goes out. */
-async function* finish(
+async function finish(
   run: Run,
   choice: StepChoice,
   reason: string,
   top: JsonObject,
   hidden: readonly Message[],
-): AsyncGenerator<Pieces, void, undefined> {
+): Promise<Pieces> {
   const { index, held, structured, rest, message } = choice;
   const pieces = [...run.answer.open(index, null), ...held.map((piece) => run.answer.delta(piece))];
   if (Object.keys(structured).length > 0) pieces.push(run.answer.delta({ index, delta: structured }));
@@ -214,7 +221,7 @@ async function* finish(
   const last = run.choicesOpen === 0;
   const trace = last ? tracedCalls(run) : {};
   pieces.push(run.answer.finish({ ...rest, index, delta: {}, finish_reason: reason }, { ...top, ...trace }));
-  yield pieces;
+  return pieces;
 }
 
 /** E8: what the plugin calls were, at the top level of the last finish chunk. */

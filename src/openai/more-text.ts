@@ -54,15 +54,16 @@ export function createTextFinder(): TextFinder {
   };
 }
 
+// Slices are compared, which V8 does word by word; `startsWith` goes letter by letter.
 function findIn({ like, head, middle, tail }: Frame, data: string): MoreText | null {
-  if (!data.startsWith(head)) return null;
+  if (data.slice(0, head.length) !== head) return null;
   const end = plainEnd(data, head.length);
-  if (end <= head.length || !data.startsWith(middle, end)) return null;
-  const text = data.slice(head.length, end);
   const next = end + middle.length;
+  if (end <= head.length || data.slice(end, next) !== middle) return null;
+  const text = data.slice(head.length, end);
   if (tail === null) return next === data.length ? { like, text, obfuscation: null } : null;
   const last = plainEnd(data, next);
-  if (last < 0 || last + tail.length !== data.length || !data.endsWith(tail)) return null;
+  if (last < 0 || data.slice(last) !== tail) return null;
   return { like, text, obfuscation: data.slice(next, last) };
 }
 
