@@ -49,7 +49,7 @@ export function createServer(options: ServerOptions): OpenServer {
     trustProxy: false,
     forceCloseConnections: 'idle',
     // Node draws UUIDs from a pool: a tenth of the cost of random bytes.
-    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    genReqId: () => `req_${randomUUID().replaceAll('-', '').slice(0, 24)}`,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, options.log),
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
