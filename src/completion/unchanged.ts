@@ -15,7 +15,11 @@ export interface UnchangedAnswer {
 export function unchangedAnswer({ whole }: UpstreamAnswer): UnchangedAnswer | null {
   if (!whole || !isBareJson(whole) || mayCall(whole) || !isFolded(whole.value)) return null;
   const { usage, id } = whole.value;
-  return { bytes: whole.bytes, usage: isJsonObject(usage) ? usage : null, id: String(id) };
+  return {
+    bytes: whole.bytes,
+    usage: isJsonObject(usage) ? usage : null,
+    id: typeof id === 'string' ? id : '',
+  };
 }
 
 /** What every JSON reader takes as it stands: UTF-8, no byte order mark, no foreign blanks around. */
@@ -57,10 +61,9 @@ function isFolded(value: WholeAnswer['value']): boolean {
 
 function isFoldedChoice(choice: Json | undefined): boolean {
   if (!isJsonObject(choice) || !isJsonObject(choice['message'])) return false;
-  const { index, message, logprobs, finish_reason: reason } = choice;
+  const { index, logprobs, finish_reason: reason } = choice;
   const { role, content, refusal, ...rest } = choice['message'];
   return (
-    message !== undefined &&
     index === 0 &&
     (logprobs === null || isJsonObject(logprobs)) &&
     (reason === 'stop' || reason === 'length' || reason === 'content_filter') &&
