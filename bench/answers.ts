@@ -1,14 +1,14 @@
 // The texts that the upstream and the plugins' API answer with; `upstream.lua` chooses among them.
 
 const text = 'The quick brown fox jumps over the lazy dog, and the dog does not mind at all. '.repeat(8);
-const head = { id: 'chatcmpl-SERIAL', created: 1_700_000_000, model: 'bench', system_fingerprint: 'fp' };
+const head = { id: 'chatcmpl-<SERIAL>', created: 1_700_000_000, model: 'bench', system_fingerprint: 'fp' };
 const opening = { role: 'assistant', content: '', refusal: null };
 const usage = { prompt_tokens: 100, completion_tokens: 80, total_tokens: 180 };
 
 /** How many parallel calls an answer can have. */
 const parallelCalls = [1, 3, 8] as const;
 
-/** Every file, by name. `SERIAL` stands for a number that no other answer has. */
+/** Every file, by name. `<SERIAL>` stands for a number that no other answer has. */
 export function answerFiles(): Record<string, string> {
   const files: Record<string, string> = {
     'final.json': completion({ content: text }, 'stop'),
@@ -16,7 +16,7 @@ export function answerFiles(): Record<string, string> {
     // With the first and the last, 200 events.
     ...streams('events', spoken(Array.from({ length: 198 }, (_, at) => `word${at} `)), 'stop'),
     'paced-start.events': event(chunk(opening, null)),
-    'paced.event': event(chunk({ content: 'NUMBER at NOW ' }, null)),
+    'paced.event': event(chunk({ content: '<NUMBER> at <NOW> ' }, null)),
     'paced-end.events': `${event(chunk({}, 'stop'))}data: [DONE]\n\n`,
     'api.json': JSON.stringify({
       word: 'fox',
@@ -34,7 +34,7 @@ export function answerFiles(): Record<string, string> {
 function callOf(at: number) {
   const name = `bench__operation${String(at + 1).padStart(2, '0')}`;
   const input = JSON.stringify({ word: 'fox', limit: at + 1 });
-  return { id: `call_SERIAL_${at}`, type: 'function', function: { name, arguments: input } };
+  return { id: `call_<SERIAL>_${at}`, type: 'function', function: { name, arguments: input } };
 }
 
 /** A call as it comes in a stream: first the name, then the arguments in pieces. */

@@ -106,7 +106,8 @@ async function join(bench: Bench, open: Open, crowd: Crowd): Promise<Seen> {
   try {
     const body = chat(`paced:${crowd.events}@1000`, { stream: true });
     const seen = await bench.runJob('streams', way, body, crowd);
-    process.stderr.write('.');
+    for (const [reason, count] of Object.entries(seen.reasons))
+      process.stderr.write(`${way.name}: ${count} streams: ${reason}\n`);
     const cpu = ((cpuSeconds(running) - before) / seen.events) * 1e6;
     return { ...seen, name: way.name, ours: way.ours, count: crowd.count, idle, peak, cpu };
   } finally {

@@ -1,6 +1,6 @@
 // The load that wrk cannot make: constant arrival, a fixed number of requests, many slow streams. A process of its own.
 import { setTimeout as wait } from 'node:timers/promises';
-import { Pool, type Dispatcher } from 'undici';
+import { Client, Pool, type Dispatcher } from 'undici';
 import { quantile } from './figures.ts';
 import type { Job, JobResults, Target } from './load.ts';
 
@@ -81,53 +81,72 @@ async function exchanges(job: Job & { kind: 'exchanges' }): Promise<JobResults['
 
 /** Many streams at the same time; each event tells its number and when the upstream wrote it. */
 async function streams(job: Job & { kind: 'streams' }): Promise<JobResults['streams']> {
-  const pool = new Pool(job.target.origin, { connections: job.count, pipelining: 1, bodyTimeout: 60_000 });
   const delays: number[] = [];
+  const reasons: Record<string, number> = {};
+  const running: Promise<void>[] = [];
   let open = 0;
   let atOnce = 0;
-  let broken = 0;
   const started = now();
-  const running: Promise<void>[] = [];
   for (let begun = 0; begun < job.count; begun++) {
     const due = started + (begun / job.perSecond) * 1e6;
     if (now() < due) await wait(Math.ceil((due - now()) / 1_000));
+    atOnce = Math.max(atOnce, ++open);
+    const note = ({ message }: Error) => {
+      reasons[message] = (reasons[message] ?? 0) + 1;
+    };
     running.push(
-      follow().catch(() => {
-        broken += 1;
-      }),
+      follow(job, delays)
+        .catch(note)
+        .finally(() => (open -= 1)),
     );
   }
   await Promise.all(running);
-  await pool.close();
-  return { p50: quantile(delays, 0.5), p99: quantile(delays, 0.99), events: delays.length, broken, atOnce };
+  const broken = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+  return {
+    p50: quantile(delays, 0.5),
+    p99: quantile(delays, 0.99),
+    events: delays.length,
+    broken,
+    reasons,
+    atOnce,
+  };
+}
 
-  async function follow(): Promise<void> {
-    open += 1;
-    atOnce = Math.max(atOnce, open);
-    try {
-      await read(await post(pool, job.target));
-    } finally {
-      open -= 1;
-    }
-  }
-
-  async function read({ body }: Dispatcher.ResponseData): Promise<void> {
-    let rest = '';
-    let seen = 0;
-    body.setEncoding('utf8');
-    for await (const text of body as AsyncIterable<string>) {
-      const arrived = now();
-      const events = (rest + text).split('\n\n');
-      rest = events.pop() ?? '';
-      for (const event of events) {
-        const [, number, written] = /"(\d+) at ([\d.]+) "/.exec(event) ?? [];
-        if (number === undefined) continue;
-        seen += 1;
-        if (Number(number) !== seen) throw new Error(`event ${number} came as number ${seen}`);
-        delays.push(arrived - Number(written));
-      }
-      if (text.endsWith('data: [DONE]\n\n') && seen === job.events) return;
-    }
-    throw new Error(`the stream ended after ${seen} of ${job.events} events`);
-  }
+/** Reads one stream to its end. Rejects unless each event came, once and in order. */
+function follow({ target, events }: Job & { kind: 'streams' }, delays: number[]): Promise<void> {
+  const { origin, path, headers, body } = target;
+  const client = new Client(origin, { bodyTimeout: 60_000 });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let rest = '';
+  let seen = 0;
+  let complete = false;
+  // Thousands of them: undici's own streams would cost more than what is measured.
+  client.dispatch(
+    { method: 'POST', path, headers, body },
+    {
+      onRequestStart() {},
+      onResponseStart(_controller, status) {
+        if (status !== 200) throw new Error(`answered ${status}`);
+      },
+      onResponseData(_controller, bytes) {
+        const arrived = now();
+        const text = rest + bytes.toString('latin1');
+        const end = text.lastIndexOf('\n\n');
+        const whole = end === -1 ? '' : text.slice(0, end + 2);
+        rest = text.slice(whole.length);
+        for (const [, number, written] of whole.matchAll(/"(\d+) at ([\d.]+) "/g)) {
+          seen += 1;
+          if (Number(number) !== seen) throw new Error('an event is not the one after the one before');
+          delays.push(arrived - Number(written));
+        }
+        complete ||= seen === events && whole.endsWith('data: [DONE]\n\n');
+      },
+      onResponseEnd() {
+        if (complete) resolve();
+        else reject(new Error('the stream ended too early'));
+      },
+      onResponseError: (_controller, error) => reject(error),
+    },
+  );
+  return promise.finally(() => client.close());
 }

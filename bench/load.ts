@@ -37,6 +37,8 @@ export interface JobResults {
     readonly p99: number;
     readonly events: number;
     readonly broken: number;
+    /** What was wrong, and how often. */
+    readonly reasons: Readonly<Record<string, number>>;
     /** How many were open at the same time. */
     readonly atOnce: number;
   };

@@ -17,26 +17,46 @@ local function now()
   return tonumber(moment.s) * 1e6 + tonumber(moment.ns) / 1e3
 end
 
--- The answers, each one file of the folder.
+-- A text in pieces: what stands before a <NAME>, then NAME, and so on.
+local function cut(text)
+  local pieces, rest = {}, 1
+  for before, name, after in text:gmatch '(.-)<(%u+)>()' do
+    table.insert(pieces, before)
+    table.insert(pieces, name)
+    rest = after
+  end
+  table.insert(pieces, text:sub(rest))
+  return pieces
+end
+
+-- The pieces with values for the names. They stay pieces: Lua keeps each text that is made in one table, by a hash of
+-- a few of its characters, and thousands that differ in a number alone would make it slow.
+local function fill(pieces, values)
+  local filled = {}
+  for at, piece in ipairs(pieces) do filled[at] = values[piece] or piece end
+  return filled
+end
+
+-- The answers, each one file of the folder, in pieces.
 local function read_all(folder)
   return setmetatable({}, {
     __index = function(texts, name)
       local file = assert(io.open(folder .. name, 'rb'))
-      texts[name] = file:read('*a')
+      texts[name] = cut(file:read('*a'))
       file:close()
       return texts[name]
     end,
   })
 end
 
-local function send_json(text)
+local function send_json(pieces)
   ngx.header.content_type = 'application/json'
-  ngx.print(text)
+  ngx.print(pieces)
 end
 
-local function send_events(text)
+local function send_events(pieces)
   ngx.header.content_type = 'text/event-stream; charset=utf-8'
-  ngx.print(text)
+  ngx.print(pieces)
 end
 
 -- How often a text occurs in another.
@@ -68,7 +88,7 @@ return function(folder)
     ngx.header.content_type = 'text/event-stream; charset=utf-8'
     ngx.print(texts['paced-start.events'])
     for event = 1, events do
-      ngx.print((texts['paced.event']:gsub('NUMBER', event):gsub('NOW', ('%.1f'):format(now()))))
+      ngx.print(fill(texts['paced.event'], { NUMBER = event, NOW = ('%.1f'):format(now()) }))
       ngx.flush(true)
       wait(gap)
     end
@@ -86,10 +106,9 @@ return function(folder)
     answered = answered + 1
     local done = count(body, '"role":"tool"') / calls
     local name = done < steps and ('calls-' .. calls) or 'final'
-    if body:find('"stream":true', 1, true) then
-      return send_events((stream(name, body):gsub('SERIAL', answered)))
-    end
-    send_json((texts[name .. '.json']:gsub('SERIAL', answered)))
+    local serial = { SERIAL = answered }
+    if body:find('"stream":true', 1, true) then return send_events(fill(stream(name, body), serial)) end
+    send_json(fill(texts[name .. '.json'], serial))
   end
 
   local function chat()
