@@ -1,6 +1,5 @@
 // POST /v1/chat/completions: from a client's request to the run that answers it, and from the run to the answer.
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UpstreamError } from '../errors.ts';
 import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
@@ -94,13 +93,20 @@ async function sendJson(
   attempt: Attempt,
   { jsonKeepAlive, log }: ChatOptions,
 ): Promise<FastifyReply> {
-  const whole = buffer(attempt.log.read());
+  const whole = readAll(attempt);
   const body = await (jsonKeepAlive ? openJson(whole) : whole);
   if (body instanceof Readable) {
     body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
   }
   showHeaders(reply, attempt);
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
+}
+
+async function readAll({ log }: Attempt): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of log.read()) pieces.push(piece);
+  const [first, further] = pieces;
+  return first && !further ? first : Buffer.concat(pieces);
 }
 
 async function sendStream(

@@ -56,6 +56,8 @@ export function createRefusedTools(): RefusedTools {
         capabilities.learn(exchange.client, 'none', certain ? remembered.certain : remembered.guessed);
       }
     },
-    taken: (exchange) => void suspected.delete(keyOf(exchange)),
+    taken(exchange) {
+      if (suspected.size > 0) suspected.delete(keyOf(exchange));
+    },
   };
 }

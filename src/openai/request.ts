@@ -1,6 +1,13 @@
 // A chat request whose members keep the text they came in, so that what the gateway does not touch stays byte for byte.
 import type { Json } from './chat.ts';
-import { appendElement, joinElements, joinMembers, splitElements, splitMembers } from './json-text.ts';
+import {
+  appendElement,
+  joinElements,
+  joinMembers,
+  splitElements,
+  splitFirst,
+  splitMembers,
+} from './json-text.ts';
 
 /**
  * A chat request as its top-level members' JSON text, in the order sent. Numbers keep their spelling and unknown
@@ -44,6 +51,12 @@ export function withMembers(
 export function readElements(request: ChatRequest, name: string): string[] {
   const text = request.members.get(name);
   return text?.startsWith('[') ? splitElements(text) : [];
+}
+
+/** Whether an array member has elements, without looking at all of them. */
+export function hasElements(request: ChatRequest, name: string): boolean {
+  const text = request.members.get(name);
+  return text?.startsWith('[') === true && splitFirst(text).text !== '';
 }
 
 /** The request with an array member made of the given elements' JSON text. */

@@ -4,7 +4,7 @@ import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import type { UpstreamAnswer } from '../openai/chat.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
-import { readElements, type ChatRequest } from '../openai/request.ts';
+import { hasElements, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { openAnswer } from './chunks.ts';
@@ -85,7 +85,7 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
   return async (request, signal) => {
     const firstStep = capabilities === null;
     capabilities ??= connection.capabilities.of(request);
-    const withTools = readElements(request, 'tools').length > 0;
+    const withTools = hasElements(request, 'tools');
     if (firstStep && withTools && capabilities.tools === 'responses') dialect = responses;
     const fitted = fitRequest(request, capabilities);
     const named = (error: unknown): unknown => (signal.aborted ? signal.reason : connection.translate(error));
