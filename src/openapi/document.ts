@@ -42,15 +42,16 @@ export interface ApiDocument {
 
 /**
  * Reads a document, tolerantly (D2 to D12). `document` is `null` for what is no document at all or beyond the limits;
- * it is never refused for failing validation.
+ * it is never refused for failing validation. Throws what `beforeRepair` throws, which is called before much work.
  */
 export function readDocument(
   text: string,
   source: string,
   limits: DocumentLimits = fetchedDocumentLimits,
+  beforeRepair?: () => void,
 ): { document: ApiDocument | null; diagnostics: Diagnostic[] } {
   const report = createReport(source);
-  const root = readRoot(text, source, limits, report);
+  const root = readRoot(text, source, limits, report, beforeRepair);
   const document = root && describe(root, text, source, limits, report);
   return { document, diagnostics: withLines(report.diagnostics, text) };
 }
@@ -66,7 +67,13 @@ export function withLines(diagnostics: readonly Diagnostic[], text: string): Dia
 }
 
 /** D2 to D5: an object that looks like a document, or nothing. */
-function readRoot(text: string, source: string, limits: DocumentLimits, report: Report): JsonObject | null {
+function readRoot(
+  text: string,
+  source: string,
+  limits: DocumentLimits,
+  report: Report,
+  beforeRepair?: () => void,
+): JsonObject | null {
   if (Buffer.byteLength(text) > limits.bytes) {
     report.error(
       'document-limit',
@@ -83,7 +90,7 @@ function readRoot(text: string, source: string, limits: DocumentLimits, report: 
   if (text.trimStart().startsWith('<')) return refuse('an HTML or XML page');
   let read: ReadText;
   try {
-    read = readText(text, { nodes: limits.nodes, characters: limits.bytes * 4 });
+    read = readText(text, { nodes: limits.nodes, characters: limits.bytes * 4 }, beforeRepair);
   } catch (error) {
     if (!(error instanceof TextError)) throw error;
     if (error.limit) report.error('document-limit', '', `The document is refused: ${error.message}.`);

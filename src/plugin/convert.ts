@@ -50,8 +50,8 @@ export interface ConvertOptions {
   readonly limits?: DocumentLimits;
   /** Most values in all operations together. */
   readonly values?: number;
-  /** Called before each operation; may throw to stop. */
-  readonly proceed?: () => void;
+  /** Called before each operation, and before a text is repaired, which is slow; may throw to stop. */
+  readonly proceed?: (step: 'operation' | 'repair') => void;
 }
 
 /** Reads a document and its operations. Throws what `proceed` throws. */
@@ -60,13 +60,15 @@ export function convertDocument(
   options: ConvertOptions = {},
 ): Conversion {
   const limits = options.limits ?? (kind === 'local' ? localDocumentLimits : fetchedDocumentLimits);
-  const { document, diagnostics } = readDocument(decodeText(bytes), source, limits);
+  const { proceed } = options;
+  const { document, diagnostics } = readDocument(decodeText(bytes), source, limits, () =>
+    proceed?.('repair'),
+  );
   if (document === null) return { info: null, operations: [], diagnostics };
   const { allowed, ...rest } = context;
-  const proceed = options.proceed ? { proceed: options.proceed } : {};
   const read = readOperations(document, {
     ...rest,
-    ...proceed,
+    proceed: () => proceed?.('operation'),
     allows: (url) =>
       allowed === 'all' ||
       allowed.includes(`${url.hostname}:${url.port || (url.protocol === 'http:' ? 80 : 443)}`),

@@ -112,8 +112,8 @@ export function createConverter(options: ConverterOptions = {}): Converter {
 /** `null`: it takes too long here, or its size shows only when it is expanded. One operation more is bounded (F7). */
 function tryAtOnce(job: ConversionJob, time: number): Conversion | null {
   const end = performance.now() + time;
-  const proceed = (): void => {
-    if (performance.now() > end) throw new OverTime();
+  const proceed = (step: 'operation' | 'repair'): void => {
+    if (step === 'repair' || performance.now() > end) throw new OverTime();
   };
   try {
     const conversion = convertDocument(job, { limits: fetchedDocumentLimits, proceed });

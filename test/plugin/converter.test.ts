@@ -95,6 +95,14 @@ describe('in a worker', () => {
     assert.ok(delay.max / 1e6 < 1000, `${delay.max / 1e6} ms`);
   });
 
+  test('B2: a small text is read at once, unless it has to be repaired: that is slow', async (t) => {
+    const { convert } = open(t, { fetchedTime: 0 });
+    const text = 'openapi: 3.0.0\nservers: [{ url: "https://x.example" }]\npaths: { /a: { get: {} } }\n';
+    assert.deepEqual(codes(await convert(job(text))), ['yaml-in-json']);
+    const refused = await convert(job(`${text}x-a\u0007: 1\n`));
+    assert.deepEqual(codes(refused), ['document-limit']);
+  });
+
   test('D1: one that takes too much memory is refused', async (t) => {
     const { convert } = open(t, { localTime: 60_000, heap: 32 });
     const large = { ...document('list'), 'x-large': Array.from({ length: 600_000 }, () => ({})) };
