@@ -26,6 +26,7 @@ const plainSettings: Omit<PluginSettings, 'operations'> = {
   egress: [],
   timeout: '45s',
   changes: 'safe',
+  redirects: false,
 };
 
 /** Everything included, what documents hide too (N7): a filter names hidden operations one by one. */

@@ -3,8 +3,9 @@
 /** By code; `null` where the message of the finding itself says it. */
 const fixes: Readonly<Record<string, string | null>> = {
   // the manifest
-  'manifest-json': 'Correct the JSON at this place; a comma too many or too few is the usual cause.',
-  'manifest-limit': 'Give the manifest itself, not its document or a page that holds it.',
+  'manifest-json':
+    'Correct the JSON at this place: names in double quotes, no comment, no comma before } or ].',
+  'manifest-limit': 'Give the manifest itself, or a smaller document.',
   'manifest-path': 'Write the URL of a manifest or document, a domain, or a file that is there.',
   'manifest-unreachable': 'Open the address in a browser; the manifest has to be served there as JSON.',
   'not-a-manifest': 'Put the manifest itself there; docs/plugin-author.md shows one.',

@@ -51,6 +51,11 @@ export const pluginSettingsSchema = {
       description: 'Deadline of one call: 500ms, 45s, 2m.',
       default: '45s',
     },
+    redirects: {
+      type: 'boolean',
+      description: 'A redirected GET is followed, three times at most, to the same server alone.',
+      default: false,
+    },
     egress: {
       ...stringList,
       description: 'What this plugin alone may reach besides public addresses (host:port).',

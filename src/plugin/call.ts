@@ -6,10 +6,9 @@ import type { Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMask } from '../telemetry/secrets.ts';
 import { createArgumentReader } from './arguments.ts';
+import { askPlugin } from './ask-plugin.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
-import { exchange } from './exchange.ts';
 import type { PluginFunction } from './function.ts';
-import { repeatExchange } from './repeat-exchange.ts';
 import { buildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
 import { errorResult, shapeResult } from './result.ts';
 import { settleCredential } from './settled.ts';
@@ -145,8 +144,8 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
   const send = options.send(plugin.name, settings?.egress ?? []);
   const total = millisecondsOf(settings?.timeout ?? defaultTimeout);
   const repeatable = harmless.has(request.method);
-  const once = (milliseconds: number) => exchange(send, request, { total: milliseconds, repeatable }, signal);
-  const answer = await repeatExchange(once, { total, repeatable }, signal);
+  const redirects = settings?.redirects ? fn.operation.server : null;
+  const answer = await askPlugin(request, { send, total, repeatable, redirects }, signal);
   call.breaker.note(plugin.name, 'error' in answer && answer.down);
   if ('error' in answer) {
     const { code, error, down: _, ...told } = answer;

@@ -34,6 +34,7 @@ export function pluginSettings(overrides: Partial<PluginSettings> = {}): PluginS
     timeout: '45s',
     egress: [],
     changes: 'safe',
+    redirects: false,
     ...overrides,
   };
 }

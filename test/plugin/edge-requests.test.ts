@@ -503,4 +503,45 @@ for (const status of [301, 302, 303, 307, 308]) {
     }
     assert.deepEqual([received.length, elsewhere], [4, []]);
   });
+
+  test(`case 95: ${status} of a GET is followed where the operator allows it, to the same server alone`, async (t) => {
+    const elsewhere: string[] = [];
+    const other = await serve(t, (request) => void elsewhere.push(request.url ?? ''));
+    const targets: Record<string, string> = {
+      own: '/base/y?page=2',
+      relative: 'y',
+      foreign: `http://${other}/base/y`,
+      above: '/latest',
+      climbing: '/base/%2e%2e/latest',
+      loop: '/base/x?q=loop',
+    };
+    const { call, received } = await installPlugin(t, {
+      listener: (request, response) => {
+        const to = targets[/q=(\w+)/.exec(request.url ?? '')?.[1] ?? ''];
+        if (to === undefined) response.end('"there"');
+        else response.writeHead(status, { location: to }).end();
+      },
+      settings: { egress: [other], redirects: true },
+    });
+    for (const [q, urls] of [
+      ['own', ['/base/x?q=own', '/base/y?page=2']],
+      ['relative', ['/base/x?q=relative', '/base/y']],
+      ['foreign', ['/base/x?q=foreign']],
+      ['above', ['/base/x?q=above']],
+      ['climbing', ['/base/x?q=climbing']],
+      ['loop', Array(4).fill('/base/x?q=loop')],
+    ] as const) {
+      received.length = 0;
+      const { content } = await call('list', { q });
+      assert.deepEqual(
+        received.map(({ url }) => url),
+        urls,
+      );
+      assert.equal(content === '"there"', q === 'own' || q === 'relative');
+    }
+    received.length = 0;
+    await call('listPost', { q: 'own' });
+    assert.equal(received.length, 1);
+    assert.deepEqual(elsewhere, []);
+  });
 }

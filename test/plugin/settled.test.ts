@@ -41,6 +41,7 @@ function settings(more: Partial<PluginSettings>): PluginSettings {
     timeout: '45s',
     egress: [],
     changes: 'safe',
+    redirects: false,
     ...more,
   };
 }
