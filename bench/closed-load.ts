@@ -75,6 +75,6 @@ export async function loadClosed({ way, body, connections, seconds }: ClosedLoad
 export const chatPath = '/v1/chat/completions';
 
 /** The headers of a request through a way. */
-export function requestHeaders({ headers }: Way): Record<string, string> {
+export function requestHeaders({ headers }: Pick<Way, 'headers'>): Record<string, string> {
   return { 'content-type': 'application/json', authorization: 'Bearer sk-of-the-client', ...headers };
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { openBench, type Part } from './bench.ts';
 import { compare } from './compare.ts';
+import { firstTextPart } from './first-text-part.ts';
 import { latencyPart, pacedPart } from './latency-parts.ts';
 import { livePart } from './live-part.ts';
 import { loopsPart, overheadPart } from './loop-parts.ts';
@@ -19,6 +20,7 @@ const parts: readonly Part[] = [
   overheadPart,
   latencyPart,
   pacedPart,
+  firstTextPart,
   livePart,
   pluginsPart,
   startPart,
