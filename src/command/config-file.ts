@@ -4,7 +4,8 @@ import { findConfigFile, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import { configSchema, type Config } from '../config/schema.ts';
 import { createSamplesApi } from '../http/samples-api.ts';
-import { lineOf, readStrict } from '../openapi/yaml.ts';
+import { lineOf } from '../openapi/line.ts';
+import { readStrict } from '../openapi/yaml.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration, and the file that it was read from; `null` when the defaults hold. */

@@ -4,7 +4,8 @@ import { beginningOf, createReport, type Diagnostic, type Report } from './diagn
 import { pathMethods } from './path-method.ts';
 import { upgradeSwagger } from './swagger.ts';
 import { entriesOf, freezeDeep, isObject, member, textMember } from './value.ts';
-import { linesOf, readText, TextError, type ReadText } from './yaml.ts';
+import { linesOf } from './line.ts';
+import { readText, TextError, type ReadText } from './yaml.ts';
 
 /** What a document may be (D13). */
 export interface DocumentLimits {

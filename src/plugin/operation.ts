@@ -5,7 +5,7 @@ import type { ApiDocument } from '../openapi/document.ts';
 import { createReferences, type References } from '../openapi/reference.ts';
 import { createSchemaReader, createSharedSchemas, type SharedSchemas } from '../openapi/schema-reader.ts';
 import { entriesOf, freezeDeep, listMember, member, pointerTo, textMember } from '../openapi/value.ts';
-import { linesOf } from '../openapi/yaml.ts';
+import { linesOf } from '../openapi/line.ts';
 import { bodyOfParameters, readBody, type Body } from './declared-body.ts';
 import { createFilter, type FilterDecision, type OperationFilter } from './filter.ts';
 import { pathName } from './legal-name.ts';

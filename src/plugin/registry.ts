@@ -1,10 +1,7 @@
 // The registry: what is installed, loaded as a whole, swapped as a whole.
-import type { Config } from '../config/schema.ts';
-import type { Egress } from '../egress/egress.ts';
-import type { Log } from '../telemetry/log.ts';
 import { createConverter } from './converter.ts';
 import type { Refresh } from './kept-texts.ts';
-import { createLoader } from './load-all.ts';
+import { createLoader, type LoaderOptions } from './load-all.ts';
 import { makeSnapshot, type MadePlugins, type Snapshot } from './snapshot.ts';
 import type { Versions } from './version.ts';
 
@@ -27,13 +24,7 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-export interface RegistryOptions {
-  readonly plugins: Config['plugins'];
-  /** `egress.allow` of the configuration: private addresses that documents may name as servers. */
-  readonly allow: readonly string[];
-  readonly egress: Pick<Egress, 'document'>;
-  readonly userAgent: string;
-  readonly log: Log;
+export interface RegistryOptions extends Omit<LoaderOptions, 'convert' | 'versions'> {
   /** Where approved versions are kept. Absent: every change is adopted, whatever `changes` says. */
   readonly versions?: Versions;
 }

@@ -8,7 +8,8 @@ import fc from 'fast-check';
 import { findConfigFile, loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { lineOf, readStrict } from '../../src/openapi/yaml.ts';
+import { lineOf } from '../../src/openapi/line.ts';
+import { readStrict } from '../../src/openapi/yaml.ts';
 
 let folder = '';
 before(async () => {

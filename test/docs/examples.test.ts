@@ -15,7 +15,8 @@ import { fillDefaults } from '../../src/config/defaults.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { configSchema, type Config } from '../../src/config/schema.ts';
 import { createSamplesApi } from '../../src/http/samples-api.ts';
-import { lineOf, readStrict } from '../../src/openapi/yaml.ts';
+import { lineOf } from '../../src/openapi/line.ts';
+import { readStrict } from '../../src/openapi/yaml.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));

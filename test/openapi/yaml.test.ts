@@ -2,15 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  decodeText,
-  lineOf,
-  linesOf,
-  readJson,
-  readStrict,
-  readText,
-  TextError,
-} from '../../src/openapi/yaml.ts';
+import { decodeText, readJson, readStrict, readText, TextError } from '../../src/openapi/yaml.ts';
 
 function errorOf(read: () => unknown): TextError {
   try {
@@ -155,21 +147,4 @@ test('D3: UTF-16 is recognised by its byte order mark', () => {
   const little = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('a: é', 'utf16le')]);
   const big = Buffer.from(little).swap16();
   for (const bytes of [little, big, Buffer.from('\uFEFFa: é')]) assert.equal(decodeText(bytes), 'a: é');
-});
-
-test('lines: a member begins at its key, an element where it stands, in YAML and JSON', () => {
-  const yaml = 'a:\n  b:\n    - x\n    - y: 1\nc/d: 2\n';
-  const lines = linesOf(yaml, ['', '/a', '/a/b', '/a/b/0', '/a/b/1/y', '/c~1d']);
-  assert.deepEqual([...lines.values()], [1, 1, 2, 3, 4, 5]);
-  const json = '{\n  "a": {\n\t"b": [1,\n2]}}';
-  assert.deepEqual([lineOf(json, '/a'), lineOf(json, '/a/b/0'), lineOf(json, '/a/b/1')], [2, 3, 4]);
-});
-
-test('lines: what is missing has the line of its nearest parent', () => {
-  assert.equal(lineOf('a: 1\nb:\n  c: 1\n', '/b/x/y'), 2);
-  assert.equal(lineOf('a: 1\n', '/x'), 1);
-});
-
-test('lines: a text that cannot be followed has none', () => {
-  assert.equal(lineOf('a: [1', '/a'), null);
 });
