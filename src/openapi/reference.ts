@@ -1,6 +1,6 @@
 // Follows references inside one document: lazily, in bounds, never out of it (`openapi.md` F1 to F6).
 import type { Json, JsonObject } from '../openai/chat.ts';
-import { isObject, member, pointerSteps, textMember } from './value.ts';
+import { isObject, member, pointerSteps, pointerTo, textMember } from './value.ts';
 
 /** Where a reference leads. `broken`: nothing is there; `external`: it leaves the document and is never opened. */
 export type Target =
@@ -71,8 +71,7 @@ function collectAnchors(root: JsonObject): Map<string, Target> {
         anchors.set(anchor, { kind: 'found', value, pointer });
     }
     for (const [name, below] of Object.entries(value)) {
-      if (isObject(below) || Array.isArray(below))
-        waiting.push([below, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`]);
+      if (isObject(below) || Array.isArray(below)) waiting.push([below, pointerTo(pointer, name)]);
     }
   }
   return anchors;

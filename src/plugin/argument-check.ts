@@ -3,7 +3,7 @@ import { validate, type OutputUnit } from '@cfworker/json-schema';
 
 import type { Json } from '../openai/chat.ts';
 import { isExactNumber } from '../openai/exact-json.ts';
-import { isObject } from '../openapi/value.ts';
+import { isObject, pointerSteps, pointerTo } from '../openapi/value.ts';
 import { emptyRecord, type CheckedSchema } from './checked-schema.ts';
 
 /** One finding for the model (A5). */
@@ -30,8 +30,14 @@ export function satisfies(value: Json, schema: CheckedSchema): boolean {
 }
 
 function run(value: Json, schema: CheckedSchema, first: boolean): OutputUnit[] {
-  // References are inlined long before, so there is nothing to look up.
-  return validate(value, schema, '2020-12', Object.create(null), first).errors;
+  try {
+    // References are inlined long before, so there is nothing to look up.
+    return validate(value, schema, '2020-12', Object.create(null), first).errors;
+  } catch (error) {
+    // It writes locations as URIs, which cannot hold a name with half a character: not digestible (A4).
+    if (error instanceof URIError) return [];
+    throw error;
+  }
 }
 
 /** What is wrong with a plain value (see {@link plainValue}), the first hundred things; empty when nothing is. */
@@ -62,14 +68,7 @@ function follow(root: unknown, location: string): unknown {
 }
 
 function pointerNames(location: string): string[] {
-  return location
-    .split('/')
-    .slice(1)
-    .map((name) => decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~'));
-}
-
-function pointer(names: readonly string[]): string {
-  return names.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return pointerSteps(decodeURIComponent(location));
 }
 
 /** Of thousands of problems nobody reads the last. */
@@ -162,9 +161,9 @@ function describe(unit: OutputUnit, value: Json, schema: CheckedSchema): Problem
     return limit
       .filter((name) => typeof name === 'string')
       .filter((name) => isObject(got) && !Object.hasOwn(got, name))
-      .map((name) => ({ at: pointer([...names, name]), problem: 'is required' }));
+      .map((name) => ({ at: pointerTo('', ...names, name), problem: 'is required' }));
   }
-  const at = pointer(names);
+  const at = pointerTo('', ...names);
   if (unit.keyword === 'type')
     return [{ at, problem: `must be ${either([limit].flat())}`, got: shorten(got) }];
   if (unit.keyword === 'enum' && Array.isArray(limit)) {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { UnsendableValue } from '../openapi/serialize.ts';
+import { pointerTo } from '../openapi/value.ts';
 import { invalidArguments } from './arguments.ts';
 import { encodeBody, type EncodedBody } from './body.ts';
 import { chooseCredentials, type Placement } from './credential.ts';
@@ -66,10 +67,8 @@ export function buildRequest(
 
 function unsendable({ subject, message }: UnsendableValue): string {
   if (subject === null) return invalidArguments(`The arguments ${message}.`);
-  const at = `/${subject.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  return invalidArguments(`The argument ${subject} cannot be sent: it ${message}.`, [
-    { at, problem: message },
-  ]);
+  const problem = { at: pointerTo('', subject), problem: message };
+  return invalidArguments(`The argument ${subject} cannot be sent: it ${message}.`, [problem]);
 }
 
 function serverUnknown(operation: Operation): string {

@@ -1,6 +1,7 @@
 // Shortens what is too long for its share of a run, so that what is left still reads as what it was (`openapi.md` R2, R4).
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject, nesting, parseExact } from '../openai/exact-json.ts';
+import { pointerTo } from '../openapi/value.ts';
 
 /** How much of a value is kept. */
 interface Limits {
@@ -160,11 +161,7 @@ function render(root: Json, limits: Limits, characters: number): string {
     note('objects', pointer, shown, entries.length);
     const result = Object.create(null) as JsonObject;
     for (const [name, item] of entries.slice(0, shown)) {
-      result[name] = cut(
-        item ?? null,
-        `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-        depth + 1,
-      );
+      result[name] = cut(item ?? null, pointerTo(pointer, name), depth + 1);
     }
     return result;
   }

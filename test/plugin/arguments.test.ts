@@ -349,6 +349,14 @@ describe('A4, A5: validation and its words', () => {
     assert.deepEqual(Object.getOwnPropertyNames(schema), ['type', 'properties']);
   });
 
+  test('a name with half a character keeps a value from being checked, not from being sent (A4)', async () => {
+    const text = '{"o":{"\\ud800":"x"}}';
+    const open = makeArguments({ o: { type: 'object', additionalProperties: { type: 'integer' } } });
+    assert.equal(await values(open, text), text);
+    const properties = Object.fromEntries([['\ud800', { type: 'integer' }]]);
+    assert.equal(await values(makeArguments({ o: { type: 'object', properties } }), text), text);
+  });
+
   test('names of Object.prototype are data (security A8, D8)', async () => {
     const fn = makeArguments({ o: { type: 'object', additionalProperties: { type: 'integer' } } });
     const text = '{"o":{"__proto__":"1","constructor":"2","toJSON":"3"}}';
