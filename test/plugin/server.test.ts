@@ -114,6 +114,8 @@ test('M27: localhost of a public document is a mistake, unless the operator allo
     'http://10.1.1.1',
   ]) {
     assert.equal(choose([url], remote), 'https://api.plugin.example', url);
+    // nor is it meant by an operator whose manifest points at the document
+    assert.equal(choose([url], { ...remote, manifestUrl: null }), 'https://api.plugin.example', url);
   }
   const port = { ...local, documentUrl: 'http://127.0.0.1:9000/openapi.yaml' };
   assert.equal(choose(['http://127.0.0.1:9001/api'], port), 'http://127.0.0.1:9001/api');
