@@ -134,7 +134,18 @@ describe('query (B1 to B4)', () => {
       fixedQuery: [['fixed', '1']],
       parameters: [parameter('filter', 'query'), parameter('sort', 'query'), parameter('tags', 'query')],
     });
-    for (const name of ['sort', 'SORT', 'sort[]', 'sort%5B%5D', 'tags[0]', 'fixed', 'forced', 'forced[x]']) {
+    for (const name of [
+      'sort',
+      'SORT',
+      'sort[]',
+      'sort%5B%5D',
+      'sort[x]',
+      'tags[0]',
+      'fixed',
+      'fixed[a][b]',
+      'forced',
+      'forced[x]',
+    ]) {
       const built = build(fn, { filter: { [name]: 'x' } }, { params: new Map([['forced', 'y']]) });
       assert.equal(built.code, 'invalid_arguments', name);
       assert.match(built.problem, /"at":"\/filter"/);
