@@ -103,7 +103,10 @@ function printStart(
   terminal.line(
     `  upstreams      ${upstreams.join(', ') || 'none: the embedded demo model answers (set OPENAI_API_KEY for a real one)'}`,
   );
-  terminal.line(`  plugins        ${plugins.length || 'none'} in ${config.plugins.folder}/`);
+  const { folder } = config.plugins;
+  terminal.line(
+    `  plugins        ${plugins.length > 0 ? `${plugins.length} in ${folder}/` : `none: there is no manifest (*.json) in ${folder}/`}`,
+  );
   if (plugins.length > 0) terminal.line(`\n${drawPlugins(plugins, terminal)}`);
   terminal.line('');
   terminal.line('Try it:');
