@@ -120,7 +120,13 @@ async function sendStream(
     onFailure: (error) => options.log.warn('stream failed', { requestId: request.id, error }),
   });
   showHeaders(reply, attempt);
-  return reply.headers(streamHeaders).send(stream);
+  // Written to the response itself: what the run says in one go is one write then, its end with it.
+  reply.headers(streamHeaders).hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  await stream.pour(reply.raw);
+  return reply;
 }
 
 /** F6: what is known of the upstream's headers, and the id of the run. */

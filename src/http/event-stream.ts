@@ -1,5 +1,5 @@
-// A run as an event stream: one push per event, comments while nothing flows, late failures as error events.
-import { Readable } from 'node:stream';
+// A run as an event stream: one write per batch of events, comments while nothing flows, late failures as error events.
+import type { ServerResponse } from 'node:http';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
 import { wireError } from './error-answer.ts';
 
@@ -13,9 +13,6 @@ export const streamHeaders = {
 /** Silence after which a comment goes out, in milliseconds (`wire.md` K1). */
 export const heartbeat = 15_000;
 
-/** Bytes held for a reader before the run is paused (`wire.md` K10). */
-const highWaterMark = 64 * 1024;
-
 export interface StreamOptions {
   readonly requestId: string;
   /** Hears of a failure after the first byte, which the client sees as an error event. */
@@ -24,58 +21,54 @@ export interface StreamOptions {
 
 type Events = AsyncGenerator<Uint8Array, void, undefined>;
 
-/**
- * Waits for the first event (at most one heartbeat), then streams. A failure before the first byte is thrown, so that
- * it becomes an answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
- */
-export async function openEventStream(events: Events, options: StreamOptions): Promise<Readable> {
-  const first = events.next();
-  const started = await startsWithin(first, heartbeat);
-  return pour(events, first, started, options);
+/** A stream that may begin: its status is known. */
+export interface OpenStream {
+  /** Writes the events, then the end. A slow reader pauses the run (`wire.md` K10). Never throws. */
+  readonly pour: (response: ServerResponse) => Promise<void>;
 }
 
-/** Pours the events into a stream that the server sends on. A slow reader pauses the run. */
-function pour(
-  events: Events,
-  first: Promise<IteratorResult<Uint8Array, void>>,
-  started: boolean,
-  options: StreamOptions,
-): Readable {
-  let wanted = Promise.withResolvers<void>();
-  const stream = new Readable({ highWaterMark, read: () => wanted.resolve() });
-  const beat = setTimeout(() => {
-    if (stream.readableLength === 0) stream.push(keepAliveComment);
-    beat.refresh();
-  }, heartbeat);
-  stream.once('close', () => {
-    clearTimeout(beat);
-    wanted.resolve();
-    // The run is aborted by its own signal: nothing has to be awaited.
-    events.return().catch(() => undefined);
-  });
-
-  async function pump(): Promise<void> {
-    try {
-      for (let next = await first; !next.done; next = await events.next()) {
+/**
+ * Waits for the first event, at most one heartbeat. A failure before the first byte is thrown, so that it becomes an
+ * answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
+ */
+export async function openEventStream(events: Events, options: StreamOptions): Promise<OpenStream> {
+  const first = events.next();
+  const started = await startsWithin(first, heartbeat);
+  return {
+    async pour(response) {
+      const beat = setTimeout(() => {
+        if (!response.writableNeedDrain) response.write(keepAliveComment);
         beat.refresh();
-        if (stream.destroyed) return;
-        if (stream.push(next.value)) continue;
-        wanted = Promise.withResolvers();
-        await wanted.promise;
+      }, heartbeat);
+      response.once('close', () => {
+        clearTimeout(beat);
+        // The run is aborted by its own signal: nothing has to be awaited.
+        events.return().catch(() => undefined);
+      });
+      if (!started) response.write(keepAliveComment);
+      try {
+        for (let next = await first; !next.done; next = await events.next()) {
+          if (response.destroyed) return;
+          beat.refresh();
+          if (!response.write(next.value)) await drained(response);
+        }
+        response.end(doneEvent);
+      } catch (error) {
+        options.onFailure(error);
+        response.end(encodeEvent(JSON.stringify(wireError(error, options.requestId).body)));
+      } finally {
+        clearTimeout(beat);
       }
-      stream.push(doneEvent);
-    } catch (error) {
-      options.onFailure(error);
-      stream.push(encodeEvent(JSON.stringify(wireError(error, options.requestId).body)));
-    } finally {
-      clearTimeout(beat);
-      if (!stream.destroyed) stream.push(null);
-    }
-  }
+    },
+  };
+}
 
-  if (!started) stream.push(keepAliveComment);
-  void pump();
-  return stream;
+/** Resolves when the reader has taken what was written, or has gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once('drain', resolve).once('close', resolve);
+  await promise;
+  response.off('drain', resolve).off('close', resolve);
 }
 
 /** True once the promise has settled, false when it takes longer; throws what the promise throws. */
