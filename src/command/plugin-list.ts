@@ -41,7 +41,10 @@ export function drawPlugins(
 }
 
 /** The errors of a plugin; of one that cannot be used and has none, why that is. */
-export function gravest({ state, diagnostics }: Plugin): readonly Diagnostic[] {
+export function gravest({
+  state,
+  diagnostics,
+}: Pick<Plugin, 'state' | 'diagnostics'>): readonly Diagnostic[] {
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
   return errors.length > 0 || state !== 'error' ? errors : diagnostics.slice(-1);
 }
