@@ -257,7 +257,7 @@ function bareWords(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
-/** FastAPI and others give every property its own name as title. */
-function repeats(title: string, name: string): boolean {
-  return bareWords(title) === bareWords(name);
+/** Whether a text says the name alone: FastAPI and others give every property its own name as title. */
+export function repeats(text: string, name: string): boolean {
+  return bareWords(text) === bareWords(name);
 }

@@ -1,6 +1,7 @@
 // Shorter forms of a shown schema, for functions that would cost too much (levels L2 and L3 of `openapi.md` section 5).
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { entriesOf, isObject, member, setMember } from '../openapi/value.ts';
+import { repeats } from './model-schema.ts';
 import { cutText } from './model-text.ts';
 
 export type Level = 2 | 3;
@@ -68,7 +69,9 @@ function trimProperties(properties: JsonObject, schema: JsonObject, level: Level
     const text = member(property, 'description');
     if (optional && typeof text === 'string' && /(?:^|\n)deprecated$/m.test(text)) continue;
     if (optional && level === 3 && depth >= deepestOptional) continue;
-    setMember(kept, name, isObject(property) ? trim(property, level, depth + 1) : property);
+    const trimmed = isObject(property) ? trim(property, level, depth + 1) : property;
+    if (isObject(trimmed) && typeof text === 'string' && repeats(text, name)) delete trimmed['description'];
+    setMember(kept, name, trimmed);
   }
   return kept;
 }

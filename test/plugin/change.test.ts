@@ -95,6 +95,13 @@ test('D10: an added operation that may change something always needs approval', 
   );
 });
 
+test('D10: so does one that is no longer marked as such', () => {
+  const marked = (isConsequential: boolean) =>
+    load({ '/a': { get: { 'x-openai-isConsequential': isConsequential } } });
+  assert.deepEqual([...codes(marked(true), marked(false))], ['consequential']);
+  assert.deepEqual([...codes(marked(false), marked(false))], []);
+});
+
 test('D10: an added origin always needs approval', () => {
   fc.assert(
     fc.property(paths, (written) => {

@@ -487,6 +487,7 @@ test('case 94, B11, B12: security is OR of ANDs; the operation overrides; [] ask
   assert.deepEqual(security([{}]), [[]]);
   assert.deepEqual(security(undefined, [{ bearer: [] }]), [[{ name: 'bearer', type: 'bearer' }]]);
   assert.deepEqual(security([], [{ bearer: [] }]), []);
+  assert.deepEqual(security([{ openid: [] }]), [[{ name: 'openid', type: 'bearer' }]]);
   assert.deepEqual(security([{ key: [], basic: [] }, { oauth: ['x'] }, { digest: [] }, { none: [] }, {}]), [
     [
       { name: 'key', type: 'apiKey', in: 'header', parameter: 'X-Key' },
