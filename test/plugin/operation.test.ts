@@ -134,6 +134,20 @@ test('case 20: references to path items, parameters and bodies are resolved', ()
   assert.deepEqual(operations[0]?.produces, ['text/csv']);
 });
 
+test('case 20: what stands beside the reference of a path item overrides it', () => {
+  const A = { summary: 'shared', parameters: [query('p')], get: {}, post: { operationId: 'theirs' } };
+  const item = { $ref: '#/components/pathItems/A', summary: 'own', post: { operationId: 'own' } };
+  const { operations } = read({ '/a': item }, { components: { pathItems: { A } } });
+  assert.deepEqual(
+    operations.map(({ id, summary }) => [id, summary]),
+    [
+      ['get_a', 'own'],
+      ['own', 'own'],
+    ],
+  );
+  assert.deepEqual(places(operations[0]), ['query p']);
+});
+
 test('case 24: what else stands in a path item makes no operations', () => {
   const item = {
     summary: 's',
