@@ -156,6 +156,12 @@ describe('query (B1 to B4)', () => {
     );
   });
 
+  test('a URL of more than 64 KiB is refused', () => {
+    const fn = makeFunction({ parameters: [parameter('q', 'query')] });
+    assert.equal(request(fn, { q: 'x'.repeat(60_000) }).path.length, 60_004);
+    assert.equal(build(fn, { q: 'x'.repeat(66_000) }).code, 'invalid_arguments');
+  });
+
   test('two objects may not give the same name (A5)', () => {
     const fn = makeFunction({ parameters: [parameter('a', 'query'), parameter('b', 'query')] });
     assert.equal(build(fn, { a: { x: 1 }, b: { x: 2 } }).code, 'invalid_arguments');
