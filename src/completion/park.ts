@@ -81,13 +81,14 @@ export function reinsert(
   return withElements(request, 'messages', restored);
 }
 
+/** P4: ids may recur, even in a conversation that reads the same: the newest part that fits is meant. */
 function findPart(
   calls: readonly ToolCall[],
   before: string,
   parts: ReadonlyMap<string, readonly ParkedPart[]>,
 ): ParkedPart | undefined {
-  const candidates = new Set(calls.flatMap(({ id }) => parts.get(id) ?? []));
-  return [...candidates].find((part) => {
+  const candidates = parts.get(calls[0]?.id ?? '') ?? [];
+  return candidates.findLast((part) => {
     const handed = callsOf(part.message).filter(({ id }) => part.visible.includes(id));
     // The client may have dropped parallel calls, never invented one.
     const known = calls.every((call) => handed.some((own) => own.id === call.id && sameCall(own, call)));

@@ -34,12 +34,12 @@ const answers: JsonObject[] = [
   { role: 'tool', tool_call_id: 'c1', content: 'rain' },
 ];
 
-function follow(messages: Json[]): Json {
+function follow(messages: Json[], kept = [part]): Json {
   const request = parseRequest(JSON.stringify({ model: 'm', messages }));
   const parts = new Map(
     historyCallIds(request)
       .filter((id) => part.visible.includes(id))
-      .map((id) => [id, [part]]),
+      .map((id) => [id, kept]),
   );
   return (JSON.parse(requestText(reinsert(request, parts))) as JsonObject)['messages'] as Json;
 }
@@ -80,6 +80,12 @@ test('P4, P7: another conversation with the same ids stays as it was sent', () =
   const changed = { ...theirs, function: { name: 'weather', arguments: '{"city":"Bern"}' } };
   const edited = [user, seen([changed, other]), ...answers];
   assert.deepEqual(follow(edited), edited);
+});
+
+test('P4: of parts that fit alike, the newest comes back', () => {
+  const older = { ...part, hidden: [] };
+  const messages = follow([user, seen([theirs, other]), ...answers], [older, part]) as Json[];
+  assert.deepEqual(messages.slice(1, 3), hidden);
 });
 
 test('P6: a text that the client edited stays', () => {
