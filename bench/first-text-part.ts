@@ -6,7 +6,8 @@ import { now } from './clock.ts';
 import { chatPath, requestHeaders } from './closed-load.ts';
 import { median, shortly, spread, withSpread } from './figures.ts';
 import { startGateway } from './gateway.ts';
-import { cores, freePort, start } from './processes.ts';
+import { freePort } from '../test/free-port.ts';
+import { cores, start } from './processes.ts';
 import { chat } from './requests.ts';
 import type { Way } from './ways.ts';
 

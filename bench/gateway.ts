@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pluginName } from './plugins.ts';
-import { cores, freePort, start, type Running } from './processes.ts';
+import { freePort } from '../test/free-port.ts';
+import { cores, start, type Running } from './processes.ts';
 import type { Way } from './ways.ts';
 
 export interface GatewayOptions {

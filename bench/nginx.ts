@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answerFiles } from './answers.ts';
-import { cores, freePort, start, type Running } from './processes.ts';
+import { freePort } from '../test/free-port.ts';
+import { cores, start, type Running } from './processes.ts';
 
 /** An nginx, one process without a master, and where it listens: `http://127.0.0.1:1234`. */
 export interface Nginx extends Running {

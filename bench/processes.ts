@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -125,14 +124,4 @@ export function memory({ pid }: Running, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): nu
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const line = status.split('\n').find((line) => line.startsWith(which));
   return (Number(line?.split(/\s+/)[1]) * 1024) / 1_000_000;
-}
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

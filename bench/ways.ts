@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Named } from './contest.ts';
 import { startProxy, type Nginx } from './nginx.ts';
 import { benchTools } from './plugins.ts';
-import { cores, freePort, start, type Running } from './processes.ts';
+import { freePort } from '../test/free-port.ts';
+import { cores, start, type Running } from './processes.ts';
 
 /** Where a request goes, and whose cost is measured. */
 export interface Way extends Named {

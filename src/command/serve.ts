@@ -1,5 +1,4 @@
 // `plugin-gateway serve`: runs the gateway, with the samples' API beside it while it is configured.
-import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
 import type { Config } from '../config/schema.ts';
 import { ConfigError } from '../config/problem.ts';
@@ -61,7 +60,7 @@ function named(name: string, value: string | undefined): Record<string, string> 
   return value === undefined ? {} : { [name]: value };
 }
 
-async function startSamples(config: Config): Promise<FastifyInstance | null> {
+async function startSamples(config: Config): Promise<ReturnType<typeof createSamplesApi> | null> {
   if (!config.samples) return null;
   const { port } = config.samples;
   const api = createSamplesApi();

@@ -354,7 +354,7 @@ test('case 92: the nearest servers win: operation, path, root', async (t) => {
       const at = (path: string) => [{ url: `http://${host}/${path}` }];
       return {
         openapi: '3.1.0',
-        servers: at('root'),
+        servers: at('document'),
         paths: {
           '/x': {
             servers: at('path'),
@@ -369,7 +369,7 @@ test('case 92: the nearest servers win: operation, path, root', async (t) => {
   for (const id of ['own', 'path', 'root']) await call(id);
   assert.deepEqual(
     received.map(({ url }) => url),
-    ['/own/x', '/path/x', '/root/y'],
+    ['/own/x', '/path/x', '/document/y'],
   );
 });
 
