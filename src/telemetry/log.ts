@@ -38,6 +38,9 @@ const levels = ['debug', 'info', 'warn', 'error', 'silent'];
 /** A pipe that nobody reads must not fill the memory (F-G13): what exceeds this many bytes is dropped. */
 const maxHeldBack = 16 * 1024 * 1024;
 
+/** Lines are written together: once there are so many bytes, after so many milliseconds, and behind a warning. */
+const together = { minLength: 4 * 1024, periodicFlush: 100 };
+
 /** Opens the log. An unknown level reads as `info`, with a warning. */
 export function createLog(options: LogOptions = {}): OpenLog {
   const scrub = createScrubber(options.secrets ?? []);
@@ -45,13 +48,14 @@ export function createLog(options: LogOptions = {}): OpenLog {
   const known = levels.includes(level);
   const output =
     options.destination ??
-    pino.destination({ dest: options.descriptor ?? 1, sync: false, maxLength: maxHeldBack });
+    pino.destination({ dest: options.descriptor ?? 1, sync: false, maxLength: maxHeldBack, ...together });
   const logger = pino(
     {
       level: known ? level : 'info',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: (line) => cleanLine(line, scrub) },
     },
     output,
   );
@@ -73,7 +77,8 @@ export const silentLog: Log = {
 function wrap(logger: Logger, scrub: (text: string) => string): Log {
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return;
-    logger[level](fields ? plainFields(fields, scrub) : {}, plainText(message, scrub));
+    logger[level](fields ? plainFields(fields, scrub) : {}, shortText(message, scrub));
+    if (level === 'warn' || level === 'error') logger.flush();
   };
   return {
     debug: write('debug'),
@@ -92,50 +97,68 @@ const maxDepth = 4;
 const secretName =
   /^(proxy-)?authorization$|^(set-)?cookie$|api[-_]?key$|^key$|token$|secret$|password$|^credentials?$/i;
 
-/** Fields of a record as plain values: texts scrubbed and capped, depth and width bounded, errors reduced (S5). */
+/** JSON escapes CR, LF and ESC; other controls a terminal may obey too. */
+const controls = /[\u007f-\u009f]/g;
+
+/** A line without secrets and controls. Nearly every line is clean: one look at the whole spares one at each field. */
+function cleanLine(line: string, scrub: (text: string) => string): string {
+  const cleanText = (text: string): string => scrub(text).replace(controls, '\uFFFD');
+  if (cleanText(line) === line) return line;
+  // Field by field: a secret of digits must not take a number's place, whose line nobody could read then.
+  return `${JSON.stringify(cleanValue(JSON.parse(line) as unknown, cleanText))}\n`;
+}
+
+function cleanValue(value: unknown, cleanText: (text: string) => string): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map((item) => cleanValue(item, cleanText));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [cleanText(name), cleanValue(item, cleanText)]),
+  );
+}
+
+/** Fields of a record as plain values: texts capped, depth and width bounded, errors reduced (S5). */
 function plainFields(fields: LogFields, scrub: (text: string) => string): Record<string, unknown> {
   return plainValue(fields, scrub, 0) as Record<string, unknown>;
 }
 
 function plainValue(value: unknown, scrub: (text: string) => string, depth: number): unknown {
-  if (typeof value === 'string') return plainText(value, scrub);
+  if (typeof value === 'string') return shortText(value, scrub);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
   if (depth > maxDepth) return '[deeper]';
   if (value instanceof Error) return plainError(value, scrub, depth);
-  if (value instanceof URL || value instanceof Date) return plainText(value.toJSON(), scrub);
+  if (value instanceof URL || value instanceof Date) return shortText(value.toJSON(), scrub);
   if (Array.isArray(value))
     return value.slice(0, maxMembers).map((item) => plainValue(item, scrub, depth + 1));
-  return Object.fromEntries(
-    Object.entries(value)
-      .slice(0, maxMembers)
-      .map(([name, item]) => [
-        plainText(name, scrub),
-        secretName.test(name) && item !== undefined ? '[redacted]' : plainValue(item, scrub, depth + 1),
-      ]),
-  );
+  const plain: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value).slice(0, maxMembers)) {
+    const hidden = secretName.test(name) && item !== undefined;
+    // A line of the log has no use for `__proto__`, which would not become a member here.
+    if (name !== '__proto__')
+      plain[shortText(name, scrub)] = hidden ? '[redacted]' : plainValue(item, scrub, depth + 1);
+  }
+  return plain;
 }
 
 /** Only these members: libraries hang requests with their headers on errors. */
 function plainError(error: Error, scrub: (text: string) => string, depth: number): object {
   const code =
-    'code' in error && typeof error.code === 'string' ? { code: plainText(error.code, scrub) } : {};
+    'code' in error && typeof error.code === 'string' ? { code: shortText(error.code, scrub) } : {};
   const cause = error.cause === undefined ? {} : { cause: plainValue(error.cause, scrub, depth + 1) };
   return {
     type: error.name,
     ...code,
-    message: plainText(error.message, scrub),
-    ...(error.stack === undefined ? {} : { stack: plainText(error.stack, scrub) }),
+    message: shortText(error.message, scrub),
+    ...(error.stack === undefined ? {} : { stack: shortText(error.stack, scrub) }),
     ...cause,
   };
 }
 
-/** Scrubbed before it is cut, so that no half of a secret stays. JSON escapes CR, LF and ESC; C1 controls go here. */
-function plainText(text: string, scrub: (text: string) => string): string {
-  const clean = scrub(text.length > 100_000 ? text.slice(0, 100_000) : text).replace(
-    /[\u007f-\u009f]/g,
-    '\uFFFD',
-  );
+/** Scrubbed before it is cut, so that no half of a secret stays. */
+function shortText(text: string, scrub: (text: string) => string): string {
+  if (text.length <= maxText) return text;
+  const clean = scrub(text.length > 100_000 ? text.slice(0, 100_000) : text);
   return clean.length <= maxText ? clean : `${clean.slice(0, maxText)}… (${clean.length} characters)`;
 }

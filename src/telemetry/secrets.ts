@@ -21,19 +21,34 @@ export function createMask(secrets: Iterable<string>): (text: string) => string 
   const forms = [...new Set(Array.from(secrets).flatMap(spellings))].toSorted((a, b) => b.length - a.length);
   const byStart = Map.groupBy(forms, (form) => form.slice(0, shortest));
   const starts = [...byStart.keys()];
+  const pairs = new Uint8Array(pairCount);
+  for (const start of starts) pairs[pairAt(start, 0)] = 1;
   return (text) => {
     // Few secrets and a long text, as in a plugin's answer: looking whether one is there is 100 times faster.
     if (starts.length <= fewStarts && !starts.some((start) => text.includes(start))) return text;
-    return replaceKnown(text, byStart);
+    return replaceKnown(text, byStart, pairs);
   };
 }
 
-function replaceKnown(text: string, byStart: ReadonlyMap<string, readonly string[]>): string {
+const pairCount = 0x1_0000;
+
+/** A number for two characters; some pairs share one. */
+function pairAt(text: string, at: number): number {
+  return ((text.charCodeAt(at) << 8) ^ text.charCodeAt(at + 1)) & (pairCount - 1);
+}
+
+/** `pairs` tells with which two characters no secret begins: most places of a text need no second look. */
+function replaceKnown(
+  text: string,
+  byStart: ReadonlyMap<string, readonly string[]>,
+  pairs: Uint8Array,
+): string {
   let clean = '';
   let copied = 0;
   let at = 0;
   while (at + shortest <= text.length) {
-    const found = byStart.get(text.slice(at, at + shortest))?.find((form) => text.startsWith(form, at));
+    const forms = pairs[pairAt(text, at)] === 1 ? byStart.get(text.slice(at, at + shortest)) : undefined;
+    const found = forms?.find((form) => text.startsWith(form, at));
     if (found === undefined) {
       at += 1;
       continue;
