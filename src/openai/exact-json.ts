@@ -68,12 +68,17 @@ function stringEnd(text: string, at: number): number {
 /** A valid JSON text without the blanks between its tokens, otherwise character for character. */
 export function minifyJson(text: string): string {
   let compact = '';
+  let copied = 0;
   for (let at = 0; at < text.length;) {
-    const quote = text.indexOf('"', at);
-    compact += text.slice(at, quote < 0 ? undefined : quote).replaceAll(/[\t\n\r ]+/g, '');
-    if (quote < 0) break;
-    at = stringEnd(text, quote);
-    compact += text.slice(quote, at);
+    const code = text.charCodeAt(at);
+    if (code === 0x22) at = stringEnd(text, at);
+    else {
+      at += 1;
+      // JSON knows no other character below 0x21 than its four blanks.
+      if (code > 0x20) continue;
+      compact += text.slice(copied, at - 1);
+      copied = at;
+    }
   }
-  return compact;
+  return copied === 0 ? text : compact + text.slice(copied);
 }
