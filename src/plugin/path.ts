@@ -20,10 +20,13 @@ function decodeOnce(text: string): string {
   );
 }
 
-/** The text and what decoders on the way may make of it. */
+/** The text and what decoders on the way may make of it: nothing else where no `%` is left. */
 function readings(text: string, decodings: number): string[] {
   const result = [text];
-  for (let round = 0; round < decodings; round += 1) result.push(decodeOnce(result[round] ?? ''));
+  for (let last = text; last.includes('%') && result.length <= decodings;) {
+    last = decodeOnce(last);
+    result.push(last);
+  }
   return result;
 }
 
