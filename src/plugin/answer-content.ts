@@ -1,4 +1,5 @@
 // What the bytes of an answer are: JSON, text, or something that a model cannot read (`openapi.md` R1, R4 to R6, R9).
+import { isUtf8 } from 'node:buffer';
 import { minifyJson } from '../openai/exact-json.ts';
 import { htmlText } from './html-text.ts';
 
@@ -46,7 +47,7 @@ function charsetOf(parameters: readonly string[]): string | null {
 
 /** The type of bytes that are no text, by their first ones, or by NUL bytes among them. */
 function binaryType(type: string, body: Uint8Array, charset: string | null): string | null {
-  const start = Buffer.from(body.subarray(0, 1024)).toString('latin1');
+  const start = bufferOf(body).toString('latin1', 0, 1024);
   const signature = signatures.find(([bytes]) => start.startsWith(bytes))?.[1];
   const isMedia = /^(?:image|audio|video|font)\//.test(type) && !type.endsWith('xml');
   if (signature !== undefined)
@@ -62,13 +63,9 @@ function mostExact(type: string, signature: string): string {
   return isReadable(type) || type === 'application/octet-stream' ? signature : type;
 }
 
-function isUtf8(body: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(body);
-    return true;
-  } catch {
-    return false;
-  }
+/** The same bytes, not a copy of them. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** The charset as declared, else by its mark, else UTF-8; what it cannot read becomes U+FFFD (R9). */
@@ -82,11 +79,15 @@ function decode(body: Uint8Array, charset: string | null): string {
   return decoder(wide ?? charset ?? 'utf-8').decode(body);
 }
 
+/** Made once, as nearly every answer is UTF-8. */
+const utf8 = new TextDecoder('utf-8');
+
 function decoder(charset: string): TextDecoder {
+  if (charset === 'utf-8') return utf8;
   try {
     return new TextDecoder(charset);
   } catch {
-    return new TextDecoder('utf-8');
+    return utf8;
   }
 }
 

@@ -97,7 +97,8 @@ async function readBody(
   const chunks: Uint8Array[] = [];
   try {
     for await (const chunk of body) chunks.push(chunk);
-    return { body: Buffer.concat(chunks), unfinished: false };
+    const [whole, further] = chunks;
+    return { body: whole && !further ? whole : Buffer.concat(chunks), unfinished: false };
   } catch (error) {
     const start = Buffer.concat(chunks);
     const lines = start.subarray(0, start.lastIndexOf('\n') + 1);

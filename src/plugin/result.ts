@@ -114,7 +114,8 @@ function errorBody(answer: PluginAnswer, mask: Mask): Json | undefined {
 }
 
 function headerText(headers: PluginAnswer['headers'], name: string): string {
-  return [headers[name] ?? ''].flat()[0] ?? '';
+  const value = headers[name] ?? '';
+  return typeof value === 'string' ? value : (value[0] ?? '');
 }
 
 function contentHeaders(headers: PluginAnswer['headers']): Record<string, string> {
