@@ -8,6 +8,7 @@ import { createMask } from '../telemetry/secrets.ts';
 import { createArgumentReader } from './arguments.ts';
 import { askPlugin } from './ask-plugin.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
+import type { Credential } from './credential.ts';
 import type { PluginFunction } from './function.ts';
 import { buildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
 import { errorResult, shapeResult } from './result.ts';
@@ -51,14 +52,24 @@ interface Outcome {
   readonly bytes: number;
 }
 
+/** What all calls of one plugin have in common; made at the first one. */
+interface Callee {
+  readonly plugin: Plugin;
+  readonly send: Send;
+  /** Milliseconds that a call may take (B15). */
+  readonly timeout: number;
+  readonly redirects: boolean;
+  /** `null`: each user has to log in. */
+  readonly credential: Credential | null;
+  /** Takes the secrets out of a text. */
+  readonly mask: (text: string) => string;
+}
+
 /** One call while it is performed. */
 interface Call {
   readonly fn: PluginFunction;
-  readonly plugin: Plugin;
-  readonly settings: PluginSettings | undefined;
+  readonly callee: Callee;
   readonly consumer: string;
-  /** Takes the secrets out of a text. */
-  readonly mask: (text: string) => string;
   readonly breaker: Breaker;
   readonly options: PluginCallOptions;
 }
@@ -72,25 +83,17 @@ const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function createPluginCall(options: PluginCallOptions): CallPlugin {
   const readArguments = createArgumentReader();
   const breaker = createBreaker();
-  const masks = new WeakMap<Plugin, (text: string) => string>();
-  const maskOf = (plugin: Plugin) => {
-    const mask = masks.get(plugin) ?? createMask(secretsOf(plugin, options));
-    masks.set(plugin, mask);
-    return mask;
+  const callees = new WeakMap<Plugin, Callee>();
+  const calleeOf = (plugin: Plugin) => {
+    const callee = callees.get(plugin) ?? prepareCallee(plugin, options);
+    callees.set(plugin, callee);
+    return callee;
   };
 
   return async (fn, plugin, argumentsText, { consumer, signal, strict = false, onSideEffect }) => {
     signal.throwIfAborted();
     const started = performance.now();
-    const call: Call = {
-      fn,
-      plugin,
-      consumer: consumer.name,
-      settings: settingsOf(plugin, options),
-      mask: maskOf(plugin),
-      breaker,
-      options,
-    };
+    const call: Call = { fn, callee: calleeOf(plugin), consumer: consumer.name, breaker, options };
     const read = await attempt(call, () => readArguments(fn, argumentsText, strict));
     signal.throwIfAborted();
     const given =
@@ -115,11 +118,10 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
 }
 
 function build(
-  { fn, plugin, settings, consumer, options }: Call,
+  { fn, callee: { plugin, credential }, consumer, options }: Call,
   values: ReadonlyMap<string, Json>,
 ): BuiltRequest {
   const { manifest, params, headers } = plugin;
-  const credential = manifest && settleCredential(manifest, settings);
   if (credential === null) {
     const message = `The plugin ${plugin.name} needs each user to log in, which is not possible yet. Do not call it again.`;
     return { problem: errorResult('login_required', { retryable: false, message }) };
@@ -139,12 +141,11 @@ function build(
 
 /** Sends the request and words its outcome. Throws the signal's reason alone. */
 async function perform(call: Call, request: PluginRequest, signal: AbortSignal): Promise<Outcome> {
-  const { fn, plugin, settings, options } = call;
+  const { fn, callee, options } = call;
+  const { plugin, send, timeout: total, mask } = callee;
   const { log, resultCharacters: characters } = options;
-  const send = options.send(plugin.name, settings?.egress ?? []);
-  const total = millisecondsOf(settings?.timeout ?? defaultTimeout);
   const repeatable = harmless.has(request.method);
-  const redirects = settings?.redirects ? fn.operation.server : null;
+  const redirects = callee.redirects ? fn.operation.server : null;
   const answer = await askPlugin(request, { send, total, repeatable, redirects }, signal);
   call.breaker.note(plugin.name, 'error' in answer && answer.down);
   if ('error' in answer) {
@@ -157,7 +158,7 @@ async function perform(call: Call, request: PluginRequest, signal: AbortSignal):
     const answered = Buffer.from(body.subarray(0, 500)).toString();
     log.warn('a plugin refused its credential', { plugin: plugin.name, status, answered });
   }
-  const shape = { characters, secrets: [], mask: call.mask };
+  const shape = { characters, secrets: [], mask };
   const shaped = await attempt(call, () => ({
     content: shapeResult({ ...answer, method: request.method }, shape),
   }));
@@ -183,19 +184,25 @@ function millisecondsOf(text: string): number {
   return Number.parseInt(text, 10) * unit;
 }
 
-function settingsOf(plugin: Plugin, { settings }: PluginCallOptions): PluginSettings | undefined {
-  return Object.hasOwn(settings, plugin.name) ? settings[plugin.name] : undefined;
+function prepareCallee(plugin: Plugin, options: PluginCallOptions): Callee {
+  const { name, manifest, headers } = plugin;
+  const settings = Object.hasOwn(options.settings, name) ? options.settings[name] : undefined;
+  const credential = manifest && settleCredential(manifest, settings);
+  const own = [...secretsOf(credential), headers.get('authorization')];
+  return {
+    plugin,
+    send: options.send(name, settings?.egress ?? []),
+    timeout: millisecondsOf(settings?.timeout ?? defaultTimeout),
+    redirects: settings?.redirects ?? false,
+    credential,
+    mask: createMask([...options.secrets, ...own.filter((secret) => typeof secret === 'string')]),
+  };
 }
 
-function secretsOf(plugin: Plugin, options: PluginCallOptions): string[] {
-  const credential = plugin.manifest && settleCredential(plugin.manifest, settingsOf(plugin, options));
-  const own = [
-    credential?.manifest?.value,
-    credential?.shared,
-    ...(credential?.schemes.values() ?? []),
-    plugin.headers.get('authorization'),
-  ];
-  return [...options.secrets, ...own.filter((secret) => typeof secret === 'string')];
+function secretsOf(credential: Credential | null): (string | null)[] {
+  return credential
+    ? [credential.manifest?.value ?? null, credential.shared, ...credential.schemes.values()]
+    : [];
 }
 
 /** F-P41: the model hears at once what it would hear after a wait. */
