@@ -1,5 +1,6 @@
 // Parked parts in the database, so that a restart loses none and every replica finds them (P8).
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Database } from './database.ts';
 import type { Seal } from './seal.ts';
 
@@ -28,9 +29,44 @@ export interface PartsTableOptions {
 const maxRows = 200_000;
 const sweepEvery = 256;
 
+/** What is put at the same time is one statement, and one commit, which costs much more than a row: up to so much. */
+const batchRows = 100;
+const batchBytes = 1024 * 1024;
+
+interface Batch {
+  readonly rows: { readonly id: string; readonly sealed: Buffer; readonly used: number }[];
+  bytes: number;
+  readonly written: Promise<unknown>;
+}
+
 /** Makes the rows of an open database. */
 export function createPartsTable({ database, seal, perId, maxAge, now }: PartsTableOptions): PartsTable {
   let puts = 0;
+  let open: Batch | null = null;
+
+  /** A batch that takes rows until the event loop comes round. */
+  function openBatch(): Batch {
+    const rows: Batch['rows'] = [];
+    const written = database.run(async (db) => {
+      await setImmediate();
+      if (open?.rows === rows) open = null;
+      await db.insertInto('parked_part').values(rows).execute();
+    });
+    return { rows, bytes: 0, written };
+  }
+
+  async function write(rows: Batch['rows'], bytes: number): Promise<void> {
+    const batch = open && open.rows.length < batchRows && open.bytes < batchBytes ? open : openBatch();
+    open = batch;
+    batch.rows.push(...rows);
+    batch.bytes += bytes;
+    try {
+      await batch.written;
+    } finally {
+      // A database that is down has taken none.
+      if (open === batch) open = null;
+    }
+  }
 
   const sweep = () =>
     database.run((db) =>
@@ -65,7 +101,7 @@ export function createPartsTable({ database, seal, perId, maxAge, now }: PartsTa
     async put(partition, ids, text) {
       const sealed = seal.seal(text, partition);
       const rows = [...new Set(ids)].map((id) => ({ id: digestOf(partition, id), sealed, used: now() }));
-      await database.run((db) => db.insertInto('parked_part').values(rows).execute());
+      await write(rows, sealed.length);
       if (puts % sweepEvery === 0) await sweep();
       puts += 1;
     },
@@ -96,7 +132,5 @@ export function createPartsTable({ database, seal, perId, maxAge, now }: PartsTa
 
 /** Ids are an upstream's words: any characters, any length. The consumer comes first (I7). */
 function digestOf(partition: string, id: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([partition, id]))
-    .digest('base64url');
+  return hash('sha256', JSON.stringify([partition, id]), 'base64url');
 }

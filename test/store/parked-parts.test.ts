@@ -129,6 +129,19 @@ for (const { kind, needs, create } of kinds.filter(({ kind: name }) => name !== 
       assert.deepEqual(await find(options, 'bob', ['a']), []);
     });
 
+    test('parts that are parked at the same time are all there after a restart (P8)', async (t) => {
+      const options = await create(t);
+      const { parked, close } = await openStore(options);
+      const long = 'x'.repeat(300_000);
+      const ids = Array.from({ length: 250 }, (_, at) => `call_${at}`);
+      await Promise.all(ids.map((id, at) => parked.put('alice', [id, 'all'], at % 50 === 0 ? long : at)));
+      await close();
+      const found = new Map(await find(options, 'alice', [...ids, 'all']));
+      assert.equal(found.size, 251);
+      assert.deepEqual(found.get('call_50'), [long]);
+      assert.equal(found.get('all')?.length, 4);
+    });
+
     test('a part is forgotten 24 h after its last use, and its row goes', async (t) => {
       const { query, ...options } = await create(t);
       const at = (now: number) => ({ ...options, now: () => now });
