@@ -1,7 +1,7 @@
 // Puts the granted functions into a request: tools after the client's own, and the plugins' words in the system message.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { appendElement, splitFirst } from '../openai/json-text.ts';
+import { appendElement, joinElements, splitFirst } from '../openai/json-text.ts';
 import { readElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 
 /** What may be injected; sorted, so that the bytes are the same in every request. */
@@ -21,8 +21,8 @@ export interface Injection extends Injectable {
 /** The functions that a request gets. */
 interface Offer {
   readonly names: ReadonlySet<string>;
-  /** The elements of `tools`, joined. */
-  readonly text: string;
+  /** As the member `tools`. */
+  readonly array: string;
   readonly missing: Injected['missing'];
 }
 
@@ -58,11 +58,13 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
   const nothing: Injected = { request, names: new Set(), clientTools, missing: noneMissing };
   if (rulesOut(request, tools.length > 0, injection)) return nothing;
 
-  const { names, text, missing } =
-    tools.length === 0 ? injection.whole() : offer(injection, clientTools, maxTools - tools.length);
+  const alone = tools.length === 0;
+  const { names, array, missing } = alone
+    ? injection.whole()
+    : offer(injection, clientTools, maxTools - tools.length);
   if (names.size === 0) return { ...nothing, missing };
   const equipped = withMembers(request, {
-    tools: appendElement(tools.length === 0 ? '[]' : (request.members.get('tools') ?? '[]'), text),
+    tools: alone ? array : appendElement(request.members.get('tools') ?? '[]', array.slice(1, -1)),
     ...(readMember(request, 'stream') === true && { stream_options: withUsageAsked(request) }),
     ...(injection.instructions !== '' && {
       messages: instruct(request.members.get('messages') ?? '[]', injection.instructions),
@@ -84,7 +86,7 @@ function offer({ functions }: Injectable, taken: ReadonlySet<string>, room: numb
   }
   return {
     names: new Set(offered.keys()),
-    text: [...offered.values()].join(','),
+    array: joinElements([...offered.values()]),
     missing: {
       hidden: functions.length - ours.length,
       leftOut: ours.length - offered.size - refused,

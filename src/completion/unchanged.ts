@@ -81,7 +81,8 @@ function isText(value: Json | undefined): boolean {
 }
 
 function hasNone(value: object, names: ReadonlySet<string>): boolean {
-  return Object.keys(value).every((name) => !names.has(name));
+  for (const name in value) if (names.has(name)) return false;
+  return true;
 }
 
 /** Deeper values are left to the plain way. */
@@ -93,7 +94,8 @@ function survivesWriting(value: Json | undefined, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (depth === maxDepth) return false;
   if (Array.isArray(value)) return value.every((element) => survivesWriting(element, depth + 1));
-  return Object.entries(value).every(
-    ([name, member]) => name !== '__proto__' && survivesWriting(member, depth + 1),
-  );
+  for (const name in value) {
+    if (name === '__proto__' || !survivesWriting(value[name], depth + 1)) return false;
+  }
+  return true;
 }

@@ -12,15 +12,15 @@ import type { Pieces, UpstreamAnswer } from '../openai/chat.ts';
 import { encodeEvent } from '../openai/event-stream.ts';
 import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
-import { isGatewayError } from '../errors.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
-import { createEventLog } from './event-log.ts';
+import { createBodyLog } from './body-log.ts';
+import { createEventLog, type EventLog } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
 import { createRunRecorder, type RunFacts, type RunRecorder } from './run-record.ts';
 import type { Attempt } from './run-records.ts';
-import { watchRun, type RunSignals } from './run-signals.ts';
+import type { RunSignals, WatchedRun, WatchRun } from './run-signals.ts';
 import type { RunTape } from './run-tape.ts';
 
 export interface AttemptOptions extends ExchangeOptions {
@@ -28,8 +28,7 @@ export interface AttemptOptions extends ExchangeOptions {
   readonly audit: Audit;
   readonly answerIds: Pick<AnswerIds, 'remember'>;
   readonly budget: Omit<Budget, 'callsPerStep' | 'badCalls'> & { readonly seconds: number };
-  /** Fires when the process stops: runs end with an error. */
-  readonly stopping: AbortSignal;
+  readonly watchRun: WatchRun;
 }
 
 /** Node's fetch waits 300 s for headers: a JSON answer must be there before (`wire.md` K5). */
@@ -50,6 +49,14 @@ interface Work {
   readonly headers: Record<string, string>;
 }
 
+interface Kept {
+  readonly id: string;
+  readonly log: EventLog;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tape: RunTape;
+  readonly watched: WatchedRun;
+}
+
 /** A run whose first step has been answered. */
 interface Begun {
   readonly injected: Injected;
@@ -63,20 +70,25 @@ type Bytes = AsyncGenerator<Uint8Array, void, undefined>;
 /** Prepares an attempt. It begins when its log is read, and ends when no response waits for it any more. */
 export function prepareAttempt(exchange: Exchange, tape: RunTape, options: AttemptOptions): Attempt {
   const streamed = isStreamed(exchange);
-  const { budget, stopping } = options;
-  const watched = watchRun(streamed ? budget.seconds : Math.min(budget.seconds, maxJsonSeconds), stopping);
+  const { seconds } = options.budget;
+  const signals = options.watchRun(streamed ? seconds : Math.min(seconds, maxJsonSeconds), (reason) =>
+    log.cut(reason),
+  );
+  const { signal } = signals;
   const headers: Record<string, string> = {};
   const recorder = createRecorder(exchange, streamed, options);
-  const work: Work = { exchange, streamed, signals: watched, tape, options, recorder, headers };
-  const said = streamed ? eventsOf(work) : bodyOf(work);
-  const log = createEventLog(recorder.watch(said, watched.signal), { keep: tape.keep });
-  watched.signal.addEventListener('abort', () => {
-    const { reason } = watched.signal as { reason: unknown };
-    if (isGatewayError(reason) && reason.wireCode === 'client_closed_request') log.cut(reason);
-  });
+  const work: Work = { exchange, streamed, signals, tape, options, recorder, headers };
+  const log = streamed
+    ? createEventLog(recorder.watch(eventsOf(work), signal), tape)
+    : createBodyLog(() => recorder.watchOne(bodyOf(work), signal), tape);
+  return attemptOf({ id: exchange.request.id, log, headers, tape, watched: signals });
+}
+
+/** An attempt holds what is needed after its end and no more: a thousand ended ones are kept (T6). */
+function attemptOf({ id, log, headers, tape, watched }: Kept): Attempt {
   let delivered = false;
   return {
-    id: exchange.request.id,
+    id,
     log,
     // T1: a client must not repeat what has had an effect.
     headers: () =>
@@ -104,13 +116,13 @@ async function* eventsOf(work: Work): Bytes {
   }
 }
 
-async function* bodyOf(work: Work): Bytes {
+async function bodyOf(work: Work): Promise<Uint8Array> {
   const begun = await begin(work);
   const unchanged = mayStayUnchanged(work, begun) ? unchangedAnswer(begun.first) : null;
   if (unchanged) work.recorder.onStep(unchanged.usage, unchanged.id);
   const body = unchanged?.bytes ?? Buffer.from(JSON.stringify(await fold(goOn(work, begun))));
   work.headers['x-plugin-calls'] = String(work.recorder.pluginCalls());
-  yield body;
+  return body;
 }
 
 /** Neither has the answer to be made again in its format (M13), nor does it carry a trace (E8). */

@@ -9,11 +9,13 @@ import { openJson } from './json-keep-alive.ts';
 import { checkContentType } from './request-body.ts';
 import { createReplicaRecords, type ReplicaRecords } from './replica-records.ts';
 import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './run-records.ts';
-import { watchRun } from './run-signals.ts';
+import { createRunWatch } from './run-signals.ts';
 import type { SharedRuns } from './shared-runs.ts';
 import { dropStalledReader } from './stalled-reader.ts';
 
-export interface ChatOptions extends AttemptOptions {
+export interface ChatOptions extends Omit<AttemptOptions, 'watchRun'> {
+  /** Fires when the process stops: runs end with an error. */
+  readonly stopping: AbortSignal;
   /** Whether answers that are not streamed begin before they are known (`wire.md` K2). */
   readonly jsonKeepAlive: boolean;
   /** Run records that all replicas see; `null`: there is one replica (`wire.md` T6). */
@@ -21,10 +23,12 @@ export interface ChatOptions extends AttemptOptions {
 }
 
 /** Registers the route, with a body parser of its own: JSON stays bytes until it has been checked. */
-export function chatCompletionsRoutes(server: FastifyInstance, options: ChatOptions): void {
+export function chatCompletionsRoutes(server: FastifyInstance, given: ChatOptions): void {
   const local = createRunRecords();
-  const { runs, budget, stopping } = options;
-  const watch = () => watchRun(budget.seconds, stopping);
+  const { runs, budget, stopping } = given;
+  const watchRun = createRunWatch(stopping);
+  const options = { ...given, watchRun };
+  const watch = () => watchRun(budget.seconds);
   const replicas = runs && createReplicaRecords({ local, shared: runs, watch, stopping });
   const records = replicas ?? local;
   server.register(async (scope) => {
@@ -50,12 +54,12 @@ async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
   records: Pick<RunRecords, 'join'> | ReplicaRecords,
-  options: ChatOptions,
+  options: ChatOptions & AttemptOptions,
 ): Promise<FastifyReply> {
   const exchange = await prepareExchange(request, reply, options);
   dropStalledReader(reply.raw);
   if (exchange.plain) {
-    const watched = watchRun(options.budget.seconds, options.stopping);
+    const watched = options.watchRun(options.budget.seconds);
     watched.serve(reply.raw);
     return sendPlain(exchange, await exchange.plain(watched.signal));
   }
@@ -93,20 +97,13 @@ async function sendJson(
   attempt: Attempt,
   { jsonKeepAlive, log }: ChatOptions,
 ): Promise<FastifyReply> {
-  const whole = readAll(attempt);
+  const whole = attempt.log.all();
   const body = await (jsonKeepAlive ? openJson(whole) : whole);
   if (body instanceof Readable) {
     body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
   }
   showHeaders(reply, attempt);
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
-}
-
-async function readAll({ log }: Attempt): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of log.read()) pieces.push(piece);
-  const [first, further] = pieces;
-  return first && !further ? first : Buffer.concat(pieces);
 }
 
 async function sendStream(

@@ -12,6 +12,8 @@ export interface EventLog {
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
   readonly read: () => AsyncGenerator<Uint8Array, void, undefined>;
+  /** All pieces together. */
+  readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
   readonly cut: (reason: unknown) => void;
 }
@@ -19,11 +21,12 @@ export interface EventLog {
 export interface EventLogOptions {
   /** Asks for room to keep that many bytes (negative: gives it back). `false`: there is none. */
   readonly keep: (bytes: number) => boolean;
-  /** Bytes of one log that is kept whole (`wire.md` T6). */
+  /** Bytes of one log that is kept whole. */
   readonly maxKept?: number;
 }
 
-const mebibyte = 1024 * 1024;
+/** Bytes of one log that is kept whole, unless said otherwise (`wire.md` T6). */
+export const maxKeptBytes = 1024 * 1024;
 
 /** Bytes that stay for readers which lag behind the fastest, once the log is not kept whole. */
 const lag = 64 * 1024;
@@ -34,7 +37,7 @@ const lag = 64 * 1024;
  */
 export function createEventLog(
   from: AsyncGenerator<Uint8Array, void, undefined>,
-  { keep, maxKept = mebibyte }: EventLogOptions,
+  { keep, maxKept = maxKeptBytes }: EventLogOptions,
 ): EventLog {
   /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
   let source: AsyncGenerator<Uint8Array, void, undefined> | null = from;
@@ -88,20 +91,23 @@ export function createEventLog(
 
   const mayCome = (at: number): boolean => state === 'open' && at >= dropped + pieces.length;
 
+  async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let at = 0; ; at += 1) {
+      while (mayCome(at)) await (pulling ??= pull());
+      if (at < dropped) throw new Error('a reader fell too far behind');
+      const piece = pieces[at - dropped];
+      if (piece !== undefined) yield piece;
+      else if (state === 'done') return;
+      else throw failure;
+    }
+  }
+
   return {
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
-    async *read() {
-      for (let at = 0; ; at += 1) {
-        while (mayCome(at)) await (pulling ??= pull());
-        if (at < dropped) throw new Error('a reader fell too far behind');
-        const piece = pieces[at - dropped];
-        if (piece !== undefined) yield piece;
-        else if (state === 'done') return;
-        else throw failure;
-      }
-    },
+    read,
+    all: async () => Buffer.concat(await Array.fromAsync(read())),
     cut(reason) {
       // A source that waits ends after its wait, which the signal of the run ends.
       source?.return().catch(() => undefined);

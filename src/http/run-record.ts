@@ -23,6 +23,8 @@ export interface RunRecorder {
     answer: AsyncGenerator<Said, void, undefined>,
     signal: AbortSignal,
   ) => AsyncGenerator<Said, void, undefined>;
+  /** The same for an answer that is one value. */
+  readonly watchOne: <Said>(answer: Promise<Said>, signal: AbortSignal) => Promise<Said>;
   /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
   readonly answered: () => boolean;
   readonly pluginCalls: () => number;
@@ -39,7 +41,7 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
   let completionTokens = 0;
   let uncountedSteps = 0;
 
-  function write(status: number, error: string | null): void {
+  function write([status, error]: Outcome): void {
     audit.run({
       ...facts,
       status,
@@ -77,20 +79,35 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
       return result;
     },
     async *watch(answer, signal) {
-      let outcome: [status: number, error: string | null] = [499, 'client_closed_request'];
+      let outcome: Outcome = [499, 'client_closed_request'];
       try {
         yield* answer;
-        outcome = [200, null];
+        outcome = complete;
       } catch (error) {
         const shown: unknown = signal.aborted ? signal.reason : error;
         outcome = outcomeOf(shown);
         throw shown;
       } finally {
-        write(...outcome);
+        write(outcome);
+      }
+    },
+    async watchOne(answer, signal) {
+      try {
+        const said = await answer;
+        write(complete);
+        return said;
+      } catch (error) {
+        const shown: unknown = signal.aborted ? signal.reason : error;
+        write(outcomeOf(shown));
+        throw shown;
       }
     },
   };
 }
+
+type Outcome = readonly [status: number, error: string | null];
+
+const complete: Outcome = [200, null];
 
 /** F-U45: `null` for what is no count of tokens. */
 function count(usage: Usage | null, name: string): number | null {
@@ -98,7 +115,7 @@ function count(usage: Usage | null, name: string): number | null {
   return Number.isSafeInteger(tokens) && Number(tokens) >= 0 ? Number(tokens) : null;
 }
 
-function outcomeOf(error: unknown): [status: number, code: string] {
+function outcomeOf(error: unknown): Outcome {
   if (error instanceof UpstreamError) return [error.statusCode, 'upstream_error'];
   return isGatewayError(error) ? [error.statusCode, error.wireCode] : [500, 'internal_error'];
 }

@@ -16,37 +16,65 @@ export interface WatchedRun extends RunSignals {
   readonly left: Promise<void>;
 }
 
-/**
- * Watches a run and the responses that wait for it. A client has gone when its response closes unfinished: right for
- * reset, destroy and half-close (`wire.md` K3). Fastify's `request.signal` must not be used: it aborts in every POST
- * whose body has been read.
- */
-export function watchRun(seconds: number, stopping: AbortSignal): WatchedRun {
-  const ended = new AbortController();
-  const callsEnded = new AbortController();
-  let timer = setTimeout(() => {
-    timer = setTimeout(() => ended.abort(gatewayError('run_timeout', [seconds])), seconds * 200);
-    callsEnded.abort();
-  }, seconds * 800);
-  const stop = () => ended.abort(stopping.reason);
-  stopping.addEventListener('abort', stop, { once: true });
-  if (stopping.aborted) stop();
-  const left = Promise.withResolvers<void>();
-  let waiting = 0;
+/** Watches a run of so many seconds at most. `onGone` hears when all its clients have gone before its end. */
+export type WatchRun = (seconds: number, onGone?: (reason: unknown) => void) => WatchedRun;
 
-  function serve(response: ServerResponse): void {
-    const leave = (): void => {
+/**
+ * Makes the way to watch runs and the responses that wait for them. A client has gone when its response closes
+ * unfinished: right for reset, destroy and half-close (`wire.md` K3). Fastify's `request.signal` must not be used: it
+ * aborts in every POST whose body has been read.
+ */
+export function createRunWatch(stopping: AbortSignal): WatchRun {
+  /** One listener for all: thousands of listeners on one signal are slow to take off again. */
+  const running = new Set<AbortController>();
+  const stop = (): void => running.forEach((ended) => ended.abort(stopping.reason));
+  stopping.addEventListener('abort', stop, { once: true });
+
+  return (seconds, onGone = nothing) => {
+    const ended = new AbortController();
+    const left = Promise.withResolvers<void>();
+    let waiting = 0;
+    let callsOver = false;
+    /** Most runs call nothing. */
+    let calls: AbortController | undefined;
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => ended.abort(gatewayError('run_timeout', [seconds])), seconds * 200);
+      callsOver = true;
+      calls?.abort();
+    }, seconds * 800);
+    running.add(ended);
+    if (stopping.aborted) ended.abort(stopping.reason);
+
+    function leave(this: ServerResponse): void {
       waiting -= 1;
       if (waiting > 0) return;
       clearTimeout(timer);
-      stopping.removeEventListener('abort', stop);
-      if (!response.writableFinished) ended.abort(gatewayError('client_closed_request'));
+      running.delete(ended);
+      if (!this.writableFinished) {
+        const reason = gatewayError('client_closed_request');
+        onGone(reason);
+        ended.abort(reason);
+      }
+      // What is kept of an ended run must not hold the run.
+      onGone = nothing;
       left.resolve();
-    };
-    waiting += 1;
-    if (response.closed) leave();
-    else response.once('close', leave);
-  }
+    }
 
-  return { signal: ended.signal, callsUntil: callsEnded.signal, serve, left: left.promise };
+    return {
+      signal: ended.signal,
+      get callsUntil() {
+        calls ??= new AbortController();
+        if (callsOver) calls.abort();
+        return calls.signal;
+      },
+      left: left.promise,
+      serve(response) {
+        waiting += 1;
+        if (response.closed) leave.call(response);
+        else response.once('close', leave);
+      },
+    };
+  };
 }
+
+function nothing(): void {}

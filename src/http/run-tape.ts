@@ -139,7 +139,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
     const seen = new Map<string, number>();
     /** Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. */
-    const pending = new Map<string, Pieces>();
+    const pending = new Map<string, () => Pieces>();
     const keyOf = createStepKey();
     let ids = 0;
 
@@ -170,7 +170,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
 
     function record(key: string, answer: UpstreamAnswer): UpstreamAnswer {
       if (!answer.whole) return { whole: null, pieces: listen(key, answer.pieces) };
-      pending.set(key, answer.pieces.flat());
+      pending.set(key, () => answer.pieces.flat());
       return answer;
     }
 
@@ -183,7 +183,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
         if (kept.length <= maxPieces) kept.push(...pieces);
         yield pieces;
       }
-      if (kept.length <= maxPieces) pending.set(key, kept);
+      if (kept.length <= maxPieces) pending.set(key, () => kept);
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
@@ -222,7 +222,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       ask,
       async call(toolCall, stop) {
         stop.throwIfAborted();
-        for (const [key, pieces] of pending) keepStep(key, pieces);
+        for (const [key, pieces] of pending) keepStep(key, pieces());
         pending.clear();
         const { name, arguments: text } = toolCall.function;
         const key = `${name} ${canonicalArguments(text)}`;
@@ -254,14 +254,17 @@ function replay(step: string): UpstreamAnswer {
  * choices of one answer (M6) are told apart whatever order they come in.
  */
 function createStepKey(): (request: ChatRequest) => string {
+  let first: string | null = null;
   let head = -1;
   return ({ members }) => {
-    const messages = members.get('messages')?.trimEnd() ?? '';
-    if (head < 0) {
-      head = messages.slice(0, -1).trimEnd().length;
+    const messages = members.get('messages') ?? '';
+    if (first === null) {
+      first = messages;
       return 'first';
     }
-    const digest = createHash('sha256').update(messages.slice(head));
+    // Most runs have one step: the length of its messages without the closing bracket is not asked for before.
+    if (head < 0) head = first.trimEnd().slice(0, -1).trimEnd().length;
+    const digest = createHash('sha256').update(messages.trimEnd().slice(head));
     return digest.update(members.get('tool_choice') ?? '').digest('base64');
   };
 }

@@ -102,6 +102,11 @@ export function splitFirst(text: string): { text: string; rest: string } {
   return { text: text.slice(at, end), rest: text.slice(end) };
 }
 
+/** Whether a JSON array, which the text must be, has no elements. */
+export function isEmptyArray(text: string): boolean {
+  return text.charCodeAt(skipBlank(text, skipBlank(text, 0) + 1)) === 0x5d;
+}
+
 /** The array with the text of one more element, or of several with commas between, at its end. */
 export function appendElement(array: string, added: string): string {
   const head = array.slice(0, array.lastIndexOf(']')).trimEnd();
@@ -110,9 +115,15 @@ export function appendElement(array: string, added: string): string {
 
 /** The object made of members' text. */
 export function joinMembers(members: ReadonlyMap<string, string>): string {
-  let text = '';
-  for (const [name, value] of members) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${value}`;
-  return `{${text}}`;
+  return joinedPieces(members).join('');
+}
+
+/** The same in pieces: the members' text is not copied. */
+export function joinedPieces(members: ReadonlyMap<string, string>): string[] {
+  const pieces: string[] = [];
+  for (const [name, value] of members)
+    pieces.push(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`, value);
+  return pieces.length === 0 ? ['{}'] : [...pieces, '}'];
 }
 
 /** The array made of elements' text. */

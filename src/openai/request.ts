@@ -2,10 +2,11 @@
 import type { Json } from './chat.ts';
 import {
   appendElement,
+  isEmptyArray,
+  joinedPieces,
   joinElements,
   joinMembers,
   splitElements,
-  splitFirst,
   splitMembers,
 } from './json-text.ts';
 
@@ -23,9 +24,18 @@ export function parseRequest(text: string): ChatRequest {
   return { members: splitMembers(text) };
 }
 
-/** The text of a request, as it goes upstream. */
+/** The text of a request. */
 export function requestText(request: ChatRequest): string {
   return joinMembers(request.members);
+}
+
+/** A request as it goes upstream. Each member's text is written where it belongs: the whole is never one string. */
+export function requestBytes(request: ChatRequest): Buffer {
+  const texts = joinedPieces(request.members);
+  const bytes = Buffer.allocUnsafe(texts.reduce((size, text) => size + Buffer.byteLength(text), 0));
+  let at = 0;
+  for (const text of texts) at += bytes.write(text, at);
+  return bytes;
 }
 
 /** The value of a member, `undefined` when it is absent. Parsed at each call: keep the value, do not ask twice. */
@@ -56,7 +66,7 @@ export function readElements(request: ChatRequest, name: string): string[] {
 /** Whether an array member has elements, without looking at all of them. */
 export function hasElements(request: ChatRequest, name: string): boolean {
   const text = request.members.get(name);
-  return text?.startsWith('[') === true && splitFirst(text).text !== '';
+  return text?.startsWith('[') === true && !isEmptyArray(text);
 }
 
 /** The request with an array member made of the given elements' JSON text. */

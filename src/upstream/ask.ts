@@ -41,7 +41,7 @@ export interface Connection {
   readonly post: (
     dialect: Dialect,
     headers: Readonly<Record<string, string>>,
-    body: string,
+    body: string | Uint8Array,
     signal: AbortSignal,
   ) => Promise<EgressAnswer>;
   /** The error of the table for whatever a step has thrown. */

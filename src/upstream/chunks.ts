@@ -122,7 +122,14 @@ async function readJson(
   const value = parseObject(text, speaker);
   const failure = reader.failure(value);
   if (failure) throw failureWithin(speaker, failure);
-  return { whole: { bytes, value }, pieces: [reader.whole(value)] };
+  let pieces: Pieces[] | undefined;
+  return {
+    whole: { bytes, value },
+    // Most answers go out as they came.
+    get pieces() {
+      return (pieces ??= [reader.whole(value)]);
+    },
+  };
 }
 
 function parseObject(text: string, speaker: Speaker): JsonObject {

@@ -2,7 +2,7 @@
 import { UpstreamError } from '../errors.ts';
 import { createChatReader, type AnswerReader } from '../openai/answer-reader.ts';
 import type { JsonObject } from '../openai/chat.ts';
-import { requestText, type ChatRequest } from '../openai/request.ts';
+import { requestBytes, type ChatRequest } from '../openai/request.ts';
 import { createResponsesReader } from '../openai/responses-events.ts';
 import { toResponsesRequest } from '../openai/responses-request.ts';
 
@@ -10,7 +10,7 @@ import { toResponsesRequest } from '../openai/responses-request.ts';
 export interface Dialect {
   /** Behind the upstream's base URL. */
   readonly path: string;
-  readonly body: (request: ChatRequest) => string;
+  readonly body: (request: ChatRequest) => string | Uint8Array;
   /** Makes the reader of one answer; `maxEventBytes` as the operator says (D3). */
   readonly reader: (maxEventBytes?: number) => AnswerReader;
   /** It answers at once, and is silent while the model thinks: then only the run's own time ends the wait (K5). */
@@ -19,7 +19,7 @@ export interface Dialect {
 
 export const chatDialect: Dialect = {
   path: '/chat/completions',
-  body: requestText,
+  body: requestBytes,
   reader: createChatReader,
   maybeSilent: false,
 };

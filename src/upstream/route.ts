@@ -1,7 +1,7 @@
 // The upstreams that serve a model, in their order: the next one takes over while nothing has been answered.
 import { isGatewayError, UpstreamError, type ErrorCode } from '../errors.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
-import { requestText, withMembers, type ChatRequest } from '../openai/request.ts';
+import { requestBytes, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Ask, AskContext } from './ask.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { fitCallIds } from './fit-request.ts';
@@ -140,7 +140,7 @@ function inOrder(upstreams: readonly [Upstream, ...Upstream[]], request: ChatReq
 function bytesFor({ capabilities }: Upstream, body: Buffer | ChatRequest): Buffer {
   if (Buffer.isBuffer(body)) return body;
   const { toolCallIds } = capabilities.of(body);
-  return Buffer.from(requestText(toolCallIds === 'alphanumeric9' ? fitCallIds(body) : body));
+  return requestBytes(toolCallIds === 'alphanumeric9' ? fitCallIds(body) : body);
 }
 
 function isDown(error: unknown): boolean {

@@ -1,0 +1,67 @@
+// What a run says when it says one JSON body: the log of `event-log.ts` without its pieces.
+import { maxKeptBytes, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
+
+/** Makes the log of a body, which is begun when somebody first asks for it. */
+export function createBodyLog(
+  begin: () => Promise<Uint8Array>,
+  { keep, maxKept = maxKeptBytes }: EventLogOptions,
+): EventLog {
+  const closed = Promise.withResolvers<void>();
+  /** Let go once used: a log may be kept for minutes, and everything about its run hangs on this. */
+  let source: typeof begin | null = begin;
+  let body = Promise.withResolvers<Uint8Array>();
+  let state: LogState = 'open';
+  let whole = true;
+
+  function settle(as: LogState, say: () => void): void {
+    if (state !== 'open') return;
+    state = as;
+    say();
+    closed.resolve();
+  }
+
+  function fail(as: 'failed' | 'cut', error: unknown): void {
+    settle(as, () => {
+      // Nobody may be waiting.
+      body.promise.catch(() => undefined);
+      body.reject(error);
+    });
+  }
+
+  function all(): Promise<Uint8Array> {
+    const { promise } = body;
+    if (source) void run(source());
+    source = null;
+    return promise;
+  }
+
+  async function run(answer: Promise<Uint8Array>): Promise<void> {
+    try {
+      done(await answer);
+    } catch (error) {
+      fail('failed', error);
+    }
+  }
+
+  function done(bytes: Uint8Array): void {
+    settle('done', () => {
+      body.resolve(bytes);
+      whole = bytes.length <= maxKept && keep(bytes.length);
+      if (whole) return;
+      body = Promise.withResolvers();
+      body.promise.catch(() => undefined);
+      body.reject(new Error('the answer was too large to keep'));
+    });
+  }
+
+  return {
+    state: () => state,
+    whole: () => whole,
+    closed: closed.promise,
+    all,
+    async *read() {
+      yield await all();
+    },
+    cut: (reason) => fail('cut', reason),
+  };
+}
