@@ -5,6 +5,7 @@ import { createAuthentication } from './access/consumer.ts';
 import type { KeptSteps } from './completion/continuity.ts';
 import type { ParkedPart } from './completion/park.ts';
 import type { Config } from './config/schema.ts';
+import type { Json } from './openai/chat.ts';
 import { configSecrets } from './config/secrets.ts';
 import { createEgress } from './egress/create-egress.ts';
 import { gatewayError } from './errors.ts';
@@ -173,7 +174,7 @@ function typedParts<Part>({ put, find }: ParkedParts, kind: string) {
   const shelf = (partition: string) => kind + partition;
   return {
     put: (partition: string, ids: readonly string[], part: Part) =>
-      put(shelf(partition), ids, JSON.parse(JSON.stringify(part))),
+      put(shelf(partition), ids, part as unknown as Json),
     find: async (partition: string, ids: readonly string[]) =>
       (await find(shelf(partition), ids)) as unknown as ReadonlyMap<string, readonly Part[]>,
   };

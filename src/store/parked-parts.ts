@@ -52,11 +52,12 @@ export function createParkedParts(options: ParkedPartsOptions): ParkedParts {
    * under ids that recur (P4).
    */
   async function recall(partition: string, ids: readonly string[]): Promise<void> {
-    const asked = behind?.shared === true ? ids : ids.filter((id) => !memory.has(partition, id));
+    const asked = behind?.shared === true ? ids : ids.filter((id) => !memory.isWhole(partition, id));
     if (behind === null || asked.length === 0) return;
     const message = 'parked parts cannot be read: answers go on without them';
     const found = await attempt(behind.find(partition, asked), message);
-    for (const [id, texts] of found ?? []) memory.add(partition, id, texts);
+    if (behind.shared) for (const [id, texts] of found ?? []) memory.add(partition, id, texts);
+    else if (found) for (const id of asked) memory.complete(partition, id, found.get(id) ?? []);
   }
 
   return {
@@ -64,7 +65,6 @@ export function createParkedParts(options: ParkedPartsOptions): ParkedParts {
       const text = JSON.stringify(part);
       if (text.length > limits.partSize)
         return log.warn('a part is too large to be parked', { characters: text.length });
-      if (behind?.shared !== true) await recall(partition, ids);
       for (const id of new Set(ids)) memory.add(partition, id, [text]);
       const message = 'a parked part cannot be written: it will not outlive the process';
       await attempt(behind?.put(partition, ids, text), message);
@@ -80,10 +80,13 @@ export function createParkedParts(options: ParkedPartsOptions): ParkedParts {
 }
 
 interface Memory {
-  has(partition: string, id: string): boolean;
+  /** Whether {@link complete} has told what was put before the process began. */
+  isWhole(partition: string, id: string): boolean;
   get(partition: string, id: string): readonly string[];
   /** Adds texts as the newest, in their order; the oldest beyond four are forgotten. */
   add(partition: string, id: string, texts: readonly string[]): void;
+  /** Adds the texts that are not there yet as the oldest. */
+  complete(partition: string, id: string, texts: readonly string[]): void;
 }
 
 /** The consumer comes first in every key (I7). */
@@ -93,22 +96,30 @@ function keyOf(partition: string, id: string): string {
 
 /** Parts stay text: nobody can change one that is kept, and their size is known. */
 function createMemory(now: () => number): Memory {
-  const cache = new LRUCache<string, readonly string[]>({
+  const cache = new LRUCache<string, { readonly texts: readonly string[]; readonly whole: boolean }>({
     max: limits.parts,
     maxSize: limits.size,
-    sizeCalculation: (texts, key) => texts.reduce((size, text) => size + text.length, key.length),
+    sizeCalculation: ({ texts }, key) => texts.reduce((size, text) => size + text.length, key.length),
     ttl: hour,
     updateAgeOnGet: true,
     ttlResolution: 0,
     perf: { now },
   });
   return {
-    has: (partition, id) => cache.has(keyOf(partition, id)),
-    get: (partition, id) => cache.get(keyOf(partition, id)) ?? [],
+    isWhole: (partition, id) => cache.peek(keyOf(partition, id))?.whole === true,
+    get: (partition, id) => cache.get(keyOf(partition, id))?.texts ?? [],
     add(partition, id, texts) {
       const key = keyOf(partition, id);
-      const known = (cache.get(key) ?? []).filter((text) => !texts.includes(text));
-      cache.set(key, [...known, ...texts].slice(-partsPerId));
+      const { texts: known = [], whole = false } = cache.get(key) ?? {};
+      const older = known.filter((text) => !texts.includes(text));
+      cache.set(key, { texts: [...older, ...texts].slice(-partsPerId), whole });
+    },
+    complete(partition, id, texts) {
+      const key = keyOf(partition, id);
+      const known = cache.get(key)?.texts ?? [];
+      const older = texts.filter((text) => !known.includes(text));
+      const all = [...older, ...known].slice(-partsPerId);
+      if (all.length > 0) cache.set(key, { texts: all, whole: true });
     },
   };
 }

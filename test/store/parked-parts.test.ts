@@ -129,6 +129,17 @@ for (const { kind, needs, create } of kinds.filter(({ kind: name }) => name !== 
       assert.deepEqual(await find(options, 'bob', ['a']), []);
     });
 
+    test('what was parked before a restart comes before what is parked after it (P4)', async (t) => {
+      const options = await create(t);
+      for (const n of [1, 2]) await put(options, 'alice', ['call_0'], n);
+      const { parked } = await openKept(t, options);
+      await parked.put('alice', ['call_0'], 3);
+      for (let times = 0; times < 2; times += 1)
+        assert.deepEqual((await parked.find('alice', ['call_0'])).get('call_0'), [1, 2, 3]);
+      for (const n of [4, 5]) await parked.put('alice', ['call_0'], n);
+      assert.deepEqual((await parked.find('alice', ['call_0'])).get('call_0'), [2, 3, 4, 5]);
+    });
+
     test('parts that are parked at the same time are all there after a restart (P8)', async (t) => {
       const options = await create(t);
       const { parked, close } = await openStore(options);
