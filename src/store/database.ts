@@ -3,8 +3,6 @@ import { Kysely, sql, type RawBuilder, type Transaction } from 'kysely';
 import type { Log } from '../telemetry/log.ts';
 import { createAvailability, StoreDownError, within } from './availability.ts';
 import { migrate } from './migrations.ts';
-import { isPostgresOutage, postgresDialect } from './postgres.ts';
-import { sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
 export interface Database {
@@ -45,7 +43,9 @@ const closing = 3_000;
  * database that does not exist. A PostgreSQL server that is not there yet is no reason: it is asked again (F-G10).
  */
 export async function openDatabase({ url, log }: DatabaseOptions): Promise<Database> {
-  const { db, migrate, isOutage, ...kind } = url.startsWith('sqlite:') ? sqlite(url) : postgres(url, log);
+  const { db, migrate, isOutage, ...kind } = await (url.startsWith('sqlite:')
+    ? sqlite(url)
+    : postgres(url, log));
   const availability = createAvailability({ log, isOutage });
   const running = new Set<Promise<unknown>>();
   let ready: Promise<void> | null = null;
@@ -95,7 +95,8 @@ export async function openDatabase({ url, log }: DatabaseOptions): Promise<Datab
   };
 }
 
-function sqlite(url: string): Kind {
+async function sqlite(url: string): Promise<Kind> {
+  const { sqliteDialect } = await import('./sqlite.ts');
   const db = new Kysely<Tables>({ dialect: sqliteDialect(url.slice('sqlite:'.length)) });
   return {
     shared: false,
@@ -120,7 +121,8 @@ function sqlite(url: string): Kind {
   };
 }
 
-function postgres(url: string, log: Log): Kind {
+async function postgres(url: string, log: Log): Promise<Kind> {
+  const { isPostgresOutage, postgresDialect } = await import('./postgres.ts');
   const onLost = (error: Error): void => log.warn('a connection to the store is lost', { error });
   const db = new Kysely<Tables>({ dialect: postgresDialect(url, onLost) });
   return {
