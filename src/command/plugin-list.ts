@@ -1,4 +1,4 @@
-// Shows installed plugins: state, functions, tokens, and what is wrong with them.
+// Shows installed plugins: state, functions, and what is wrong with them.
 import type { Diagnostic } from '../openapi/diagnostic.ts';
 import type { Plugin } from '../plugin/registry.ts';
 import { fixOf } from './fixes.ts';
@@ -14,7 +14,7 @@ export const colours: Readonly<Record<Plugin['state'] | Diagnostic['severity'], 
   info: 'dim',
 };
 
-/** One row per plugin; below it the errors, and how many warnings `check` would show. */
+/** One row per plugin, below it the errors. Tokens are not counted: `check` does, and a gateway holds no table for it. */
 export function drawPlugins(
   plugins: readonly Plugin[],
   terminal: Pick<Terminal, 'columns' | 'paint'>,
@@ -24,14 +24,12 @@ export function drawPlugins(
       { title: 'plugin', width: 28 },
       { title: 'state', width: 13 },
       { title: 'functions', width: 10 },
-      { title: 'tokens', width: 8 },
       { title: 'for people' },
     ],
     plugins.map((plugin) => [
       plugin.name,
       terminal.paint(colours[plugin.state], plugin.state),
       String(plugin.functions.length),
-      String(sumTokens(plugin)),
       plugin.manifest?.nameForHuman ?? '',
     ]),
     terminal,
