@@ -1,17 +1,16 @@
 # syntax=docker/dockerfile:1
-# Builds dist/ with the development dependencies, then carries it and the runtime dependencies alone.
+# Builds dist/, which holds the packages that the gateway uses, then carries it without them.
 FROM node:26-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json build.ts ./
 COPY src src
-RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
+RUN npm run build
 
 FROM node:26-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
 WORKDIR /app
-COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
 COPY bin bin

@@ -1,6 +1,6 @@
 // Joins the rooms into one gateway that does not listen yet; the only file that knows them all.
 import { randomUUID } from 'node:crypto';
-import { createRequire } from 'node:module';
+import description from '../package.json' with { type: 'json' };
 import { createAuthentication } from './access/consumer.ts';
 import type { KeptSteps } from './completion/continuity.ts';
 import type { ParkedPart } from './completion/park.ts';
@@ -56,7 +56,7 @@ export async function createApp(config: Config, { log = silentLog }: AppOptions 
   const listening: string[] = [];
   const stopping = new AbortController();
   const cutting = new AbortController();
-  const userAgent = `plugin-gateway/${version()}`;
+  const userAgent = `plugin-gateway/${description.version}`;
   const audit = createAudit({ log });
   const egress = createEgress({ allow: config.egress.allow, own: () => listening, instance });
   const store = await openStore({ ...config.store, log });
@@ -184,9 +184,4 @@ function typedParts<Part>({ put, find }: ParkedParts, kind: string) {
 function trustedHosts({ listen, access }: Config): ReadonlySet<string> | null {
   const loopback = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');
   return access.consumers.length === 0 && loopback ? new Set([listen.host]) : null;
-}
-
-function version(): string {
-  const description = createRequire(import.meta.url)('../package.json') as { version: string };
-  return description.version;
 }

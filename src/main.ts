@@ -99,7 +99,7 @@ async function printHelp(name: string | undefined, terminal: Terminal): Promise<
 }
 
 async function printVersion(terminal: Terminal): Promise<number> {
-  const { readVersion } = await import('./command/version.ts');
-  terminal.line(await readVersion());
+  const { version } = await import('./command/version.ts');
+  terminal.line(version);
   return 0;
 }

@@ -16,7 +16,7 @@ import { readArguments, UsageError } from './arguments.ts';
 import { readConfig, withSamples } from './config-file.ts';
 import { drawDiagnostic, gravest } from './plugin-list.ts';
 import type { Terminal } from './terminal.ts';
-import { readVersion } from './version.ts';
+import { version } from './version.ts';
 
 export const help = `
 Usage: plugin-gateway call PLUGIN OPERATION [JSON] [--dry-run] [--user NAME] [--config FILE]
@@ -44,7 +44,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   });
   const [name = '', operation = '', text = '{}'] = positionals;
   const { config } = await readConfig(values.config, terminal);
-  const userAgent = `plugin-gateway/${await readVersion()}`;
+  const userAgent = `plugin-gateway/${version}`;
   const egress = createEgress({ allow: config.egress.allow, own: () => [], instance: 'call' });
   const work = { config, egress, userAgent, user: values.user, terminal };
   try {

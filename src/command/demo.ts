@@ -1,5 +1,6 @@
 // `plugin-gateway demo`: the whole loop on this machine: real client, gateway, demo model, sample plugins, their API.
-import { fileURLToPath } from 'node:url';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
 import OpenAI from 'openai';
 import { createApp } from '../app.ts';
 import { fillDefaults } from '../config/defaults.ts';
@@ -85,12 +86,14 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 /** The sample plugins, their API where it listens now, everything else as by default. */
 function demoConfig(api: string): Config {
+  // Beside package.json, wherever a release has put this code.
+  const folder = join(dirname(findPackageJSON(import.meta.url) ?? '.'), 'well-known');
   const egress = [new URL(api).host];
   return fillDefaults(configSchema, {
     listen: { host: '127.0.0.1', port: 0 },
     upstreams: [],
     plugins: {
-      folder: fileURLToPath(new URL('../../well-known', import.meta.url)),
+      folder,
       settings: {
         todo: { server: `${api}/todo`, egress },
         converter: { spec: `${api}/converter/openapi.json`, egress },

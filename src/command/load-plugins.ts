@@ -18,7 +18,7 @@ import { uniqueNames } from '../plugin/plugin-name.ts';
 import { makeSnapshot, type Plugin } from '../plugin/snapshot.ts';
 import { fetchMilliseconds, fetchText, locateEntry, readLocal, type Location } from '../plugin/source.ts';
 import { documentNames, findManifests } from './find-manifests.ts';
-import { readVersion } from './version.ts';
+import { version } from './version.ts';
 
 /** A plugin, and the path under which it was found. */
 export interface FoundPlugin {
@@ -48,7 +48,7 @@ export async function loadPaths(paths: readonly string[], options: LoadPathsOpti
   const egress = createEgress({ allow, own: () => [], instance: 'check' });
   try {
     const folders = Object.values(Object.groupBy(files, (file) => dirname(file)));
-    const userAgent = `plugin-gateway/${await readVersion()}`;
+    const userAgent = `plugin-gateway/${version}`;
     const found: FoundPlugin[] = [];
     for (let at = 0; at < folders.length; at += parallel) {
       const some = folders.slice(at, at + parallel);

@@ -1,20 +1,18 @@
-// Tokens of a text (o200k). The table behind it takes 150 ms to load, so it is loaded when first asked for.
+// Tokens of a text (o200k). The table behind it takes 150 ms and 60 MB, so it is loaded when first asked for.
 import { createRequire } from 'node:module';
-
-interface Encoding {
-  countTokens(text: string, options: { disallowedSpecial: Set<string> }): number;
-  isWithinTokenLimit(text: string, most: number, options: { disallowedSpecial: Set<string> }): number | false;
-}
+import { extname } from 'node:path';
+import type * as tokenTable from './token-table.ts';
 
 const require = createRequire(import.meta.url);
 
 /** The number of tokens of a text, whatever it contains: markers such as `<|endoftext|>` count as plain text. */
 export function countTokens(text: string): number {
-  return loadEncoding().countTokens(text, { disallowedSpecial: new Set() });
+  return loadTable().countTokens(text, { disallowedSpecial: new Set() });
 }
 
-function loadEncoding(): Encoding {
-  return require('gpt-tokenizer/encoding/o200k_base') as Encoding;
+function loadTable(): typeof tokenTable {
+  // In a checkout this file is TypeScript, in a release JavaScript; the table's is of the same kind.
+  return require(`./token-table${extname(import.meta.url)}`);
 }
 
 /**
@@ -24,5 +22,5 @@ function loadEncoding(): Encoding {
 export function exceedsTokens(text: string, most: number): boolean {
   if (Buffer.byteLength(text) <= most) return false;
   if (text.length > most * 8) return true;
-  return loadEncoding().isWithinTokenLimit(text, most, { disallowedSpecial: new Set() }) === false;
+  return loadTable().isWithinTokenLimit(text, most, { disallowedSpecial: new Set() }) === false;
 }

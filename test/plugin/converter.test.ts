@@ -1,7 +1,7 @@
 // Documents in a worker: the same result, bounded in time and memory, holding up nobody.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -164,15 +164,6 @@ test('a worker holds up no exit', { timeout: 20_000 }, async () => {
   const module = new URL('../../src/plugin/converter.ts', import.meta.url);
   assert.equal(await convertElsewhere(module), '2\n');
 });
-
-const built = new URL('../../dist/plugin/converter.js', import.meta.url);
-test(
-  'the compiled worker works alike',
-  { timeout: 20_000, skip: !existsSync(built) && 'needs npm run build' },
-  async () => {
-    assert.equal(await convertElsewhere(built), '2\n');
-  },
-);
 
 test('the same bytes in the same context are converted once, until they are forgotten', async () => {
   let count = 0;
