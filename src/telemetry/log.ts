@@ -1,5 +1,5 @@
 // The log: JSON lines, each built field by field, without secrets.
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { destination } from 'pino';
 import { createScrubber } from './secrets.ts';
 
 /** What a record tells besides its message. Errors are reduced to type, code, message, stack and causes. */
@@ -21,7 +21,7 @@ export interface LogOptions {
   /** Secrets that must never be written: keys and credentials of the configuration. */
   readonly secrets?: Iterable<string>;
   /** Takes whole lines; when absent, `descriptor`. */
-  readonly destination?: DestinationStream;
+  readonly destination?: Pick<Output, 'write'>;
   /** 1 (default): standard output; 2: standard error. */
   readonly descriptor?: 1 | 2;
 }
@@ -33,7 +33,8 @@ export interface OpenLog {
   close(): Promise<void>;
 }
 
-const levels = ['debug', 'info', 'warn', 'error', 'silent'];
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type Level = Exclude<(typeof levels)[number], 'silent'>;
 
 /** A pipe that nobody reads must not fill the memory (F-G13): what exceeds this many bytes is dropped. */
 const maxHeldBack = 16 * 1024 * 1024;
@@ -43,26 +44,78 @@ const together = { minLength: 4 * 1024, periodicFlush: 100 };
 
 /** Opens the log. An unknown level reads as `info`, with a warning. */
 export function createLog(options: LogOptions = {}): OpenLog {
-  const scrub = createScrubber(options.secrets ?? []);
-  const level = options.level?.toLowerCase() || 'info';
-  const known = levels.includes(level);
-  const output =
+  const wanted = options.level?.toLowerCase() || 'info';
+  const level = levels.find((known) => known === wanted);
+  const output: Output =
     options.destination ??
-    pino.destination({ dest: options.descriptor ?? 1, sync: false, maxLength: maxHeldBack, ...together });
-  const logger = pino(
-    {
-      level: known ? level : 'info',
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: (line) => cleanLine(line, scrub) },
-    },
+    destination({ dest: options.descriptor ?? 1, sync: false, maxLength: maxHeldBack, ...together });
+  const log = createLines({
     output,
-  );
-  const log = wrap(logger, scrub);
-  if (!known) log.warn(`LOG_LEVEL is none of ${levels.join(', ')}; info is used`);
-  const close = () => new Promise<void>((resolve) => logger.flush(() => resolve()));
+    scrub: createScrubber(options.secrets ?? []),
+    least: levels.indexOf(level ?? 'info'),
+    timeOf: createClock(),
+    bound: {},
+  });
+  if (level === undefined) log.warn(`LOG_LEVEL is none of ${levels.join(', ')}; info is used`);
+  const close = () =>
+    new Promise<void>((resolve) => (output.flush ? output.flush(() => resolve()) : resolve()));
   return { log, close };
+}
+
+/** Takes whole lines. */
+interface Output {
+  readonly write: (line: string) => unknown;
+  readonly flush?: (done?: () => void) => void;
+}
+
+/** What the lines of one log are made with. */
+interface Lines {
+  readonly output: Output;
+  readonly scrub: (text: string) => string;
+  /** Index of the lowest level that is written. */
+  readonly least: number;
+  readonly timeOf: (milliseconds: number) => string;
+  /** Fields that all records carry. */
+  readonly bound: LogFields;
+}
+
+function createLines(lines: Lines): Log {
+  const { output, scrub, least, timeOf, bound } = lines;
+  const write = (level: Level) => {
+    if (levels.indexOf(level) < least) return () => {};
+    return (msg: string, fields: LogFields = {}): void => {
+      const record: Record<string, unknown> = { level, time: timeOf(Date.now()), ...bound };
+      addFields(record, fields, scrub, 0);
+      record['msg'] = shortText(msg, scrub);
+      output.write(cleanLine(`${JSON.stringify(record)}\n`, scrub));
+      if (level === 'warn' || level === 'error') output.flush?.();
+    };
+  };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child(fields) {
+      const further = { ...bound };
+      addFields(further, fields, scrub, 0);
+      return createLines({ ...lines, bound: further });
+    },
+  };
+}
+
+/** Makes a writer of times (ISO 8601, UTC): within a second only the milliseconds change. */
+function createClock(): (milliseconds: number) => string {
+  let second = Number.NaN;
+  let head = '';
+  return (milliseconds) => {
+    const part = milliseconds % 1_000;
+    if (milliseconds - part !== second) {
+      second = milliseconds - part;
+      head = new Date(second).toISOString().slice(0, -'000Z'.length);
+    }
+    return `${head}${String(part).padStart(3, '0')}Z`;
+  };
 }
 
 /** Writes nothing. */
@@ -73,21 +126,6 @@ export const silentLog: Log = {
   error: () => {},
   child: () => silentLog,
 };
-
-function wrap(logger: Logger, scrub: (text: string) => string): Log {
-  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
-    if (!logger.isLevelEnabled(level)) return;
-    logger[level](fields ? plainFields(fields, scrub) : {}, shortText(message, scrub));
-    if (level === 'warn' || level === 'error') logger.flush();
-  };
-  return {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    child: (fields) => wrap(logger.child(plainFields(fields, scrub)), scrub),
-  };
-}
 
 const maxText = 2_000;
 const maxMembers = 50;
@@ -117,9 +155,19 @@ function cleanValue(value: unknown, cleanText: (text: string) => string): unknow
   );
 }
 
-/** Fields of a record as plain values: texts capped, depth and width bounded, errors reduced (S5). */
-function plainFields(fields: LogFields, scrub: (text: string) => string): Record<string, unknown> {
-  return plainValue(fields, scrub, 0) as Record<string, unknown>;
+/** Adds fields to a record, as plain values: texts capped, depth and width bounded, errors reduced (S5). */
+function addFields(
+  record: Record<string, unknown>,
+  fields: object,
+  scrub: (text: string) => string,
+  depth: number,
+): void {
+  for (const [name, item] of Object.entries(fields).slice(0, maxMembers)) {
+    const hidden = secretName.test(name) && item !== undefined;
+    // `__proto__` would not become a member here.
+    if (name !== '__proto__')
+      record[shortText(name, scrub)] = hidden ? '[redacted]' : plainValue(item, scrub, depth + 1);
+  }
 }
 
 function plainValue(value: unknown, scrub: (text: string) => string, depth: number): unknown {
@@ -132,13 +180,8 @@ function plainValue(value: unknown, scrub: (text: string) => string, depth: numb
   if (value instanceof URL || value instanceof Date) return shortText(value.toJSON(), scrub);
   if (Array.isArray(value))
     return value.slice(0, maxMembers).map((item) => plainValue(item, scrub, depth + 1));
-  const plain: Record<string, unknown> = {};
-  for (const [name, item] of Object.entries(value).slice(0, maxMembers)) {
-    const hidden = secretName.test(name) && item !== undefined;
-    // A line of the log has no use for `__proto__`, which would not become a member here.
-    if (name !== '__proto__')
-      plain[shortText(name, scrub)] = hidden ? '[redacted]' : plainValue(item, scrub, depth + 1);
-  }
+  const plain = {};
+  addFields(plain, value, scrub, depth);
   return plain;
 }
 
