@@ -11,6 +11,7 @@ export interface CallerOptions {
   readonly budget: Budget;
   readonly spent: Spent;
   readonly signal: AbortSignal;
+  /** Ends with `signal`, or before it. */
   readonly callsUntil: AbortSignal;
   /** Gets what each call was, in the order of the calls. */
   readonly reports: PluginCall[];
@@ -25,8 +26,6 @@ export function createCaller(options: CallerOptions): Caller {
   const { budget, spent, doors } = options;
   const enter = createGate(budget.parallel);
   const earlier = new Map<string, { choice: number; times: number; result: Promise<ToolResult> }>();
-  /** Made at the first call: most runs have none. */
-  let signal: AbortSignal | undefined;
 
   async function call(toolCall: ToolCall): Promise<ToolResult> {
     const leave = await enter();
@@ -34,8 +33,7 @@ export function createCaller(options: CallerOptions): Caller {
       options.signal.throwIfAborted();
       if (options.callsUntil.aborted)
         return failure('run_deadline', 'The time for tool calls is used up. Answer with what is known.');
-      signal ??= AbortSignal.any([options.signal, options.callsUntil]);
-      return await doors.call(toolCall, signal);
+      return await doors.call(toolCall, options.callsUntil);
     } catch (error) {
       options.signal.throwIfAborted();
       if (options.callsUntil.aborted)

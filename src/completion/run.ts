@@ -36,7 +36,7 @@ export interface Doors {
 export interface RunOptions {
   readonly budget: Budget;
   readonly signal: AbortSignal;
-  /** Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5). */
+  /** Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5); or with `signal`. */
   readonly callsUntil: AbortSignal;
   /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
   readonly clientTools: ReadonlySet<string>;
