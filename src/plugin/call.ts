@@ -10,7 +10,7 @@ import { askPlugin } from './ask-plugin.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
 import type { Credential } from './credential.ts';
 import type { PluginFunction } from './function.ts';
-import { buildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
+import { planRequests, type BuildRequest, type BuiltRequest, type PluginRequest } from './request.ts';
 import { errorResult, shapeResult } from './result.ts';
 import { settleCredential } from './settled.ts';
 import type { Plugin } from './snapshot.ts';
@@ -59,8 +59,8 @@ interface Callee {
   /** Milliseconds that a call may take (B15). */
   readonly timeout: number;
   readonly redirects: boolean;
-  /** `null`: each user has to log in. */
-  readonly credential: Credential | null;
+  /** The way to the requests of a function of the plugin; `null`: each user has to log in. */
+  readonly requestsOf: ((fn: PluginFunction) => BuildRequest) | null;
   /** Takes the secrets out of a text. */
   readonly mask: (text: string) => string;
 }
@@ -83,12 +83,7 @@ const harmless = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function createPluginCall(options: PluginCallOptions): CallPlugin {
   const readArguments = createArgumentReader();
   const breaker = createBreaker();
-  const callees = new WeakMap<Plugin, Callee>();
-  const calleeOf = (plugin: Plugin) => {
-    const callee = callees.get(plugin) ?? prepareCallee(plugin, options);
-    callees.set(plugin, callee);
-    return callee;
-  };
+  const calleeOf = keepByKey((plugin: Plugin) => prepareCallee(plugin, options));
 
   return async (fn, plugin, argumentsText, { consumer, signal, strict = false, onSideEffect }) => {
     signal.throwIfAborted();
@@ -117,23 +112,14 @@ export function createPluginCall(options: PluginCallOptions): CallPlugin {
   };
 }
 
-function build(
-  { fn, callee: { plugin, credential }, consumer, options }: Call,
-  values: ReadonlyMap<string, Json>,
-): BuiltRequest {
-  const { manifest, params, headers } = plugin;
-  if (credential === null) {
+function build({ fn, callee, consumer }: Call, values: ReadonlyMap<string, Json>): BuiltRequest {
+  const { plugin, requestsOf } = callee;
+  if (requestsOf === null) {
     const message = `The plugin ${plugin.name} needs each user to log in, which is not possible yet. Do not call it again.`;
     return { problem: errorResult('login_required', { retryable: false, message }) };
   }
-  const userId = manifest?.userIdHeader ? { header: manifest.userIdHeader, value: consumer } : null;
-  const built = buildRequest(fn, values, {
-    params,
-    headers,
-    userId,
-    credential,
-    userAgent: options.userAgent,
-  });
+  const header = plugin.manifest?.userIdHeader;
+  const built = requestsOf(fn)(values, header ? { header, value: consumer } : null);
   if ('problem' in built || plugin.origins.includes(built.request.origin)) return built;
   // B14: origins are pinned when a plugin is loaded
   return { problem: errorResult('server_unknown', { retryable: false }) };
@@ -185,17 +171,28 @@ function millisecondsOf(text: string): number {
 }
 
 function prepareCallee(plugin: Plugin, options: PluginCallOptions): Callee {
-  const { name, manifest, headers } = plugin;
+  const { name, manifest, params, headers } = plugin;
   const settings = Object.hasOwn(options.settings, name) ? options.settings[name] : undefined;
   const credential = manifest && settleCredential(manifest, settings);
+  const { userAgent } = options;
   const own = [...secretsOf(credential), headers.get('authorization')];
   return {
     plugin,
     send: options.send(name, settings?.egress ?? []),
     timeout: millisecondsOf(settings?.timeout ?? defaultTimeout),
     redirects: settings?.redirects ?? false,
-    credential,
+    requestsOf: credential && keepByKey((fn) => planRequests(fn, { params, headers, credential, userAgent })),
     mask: createMask([...options.secrets, ...own.filter((secret) => typeof secret === 'string')]),
+  };
+}
+
+/** Makes what belongs to a key at the first look, and keeps it as long as the key lives. */
+function keepByKey<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new WeakMap<Key, Value>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
   };
 }
 

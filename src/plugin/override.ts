@@ -119,6 +119,7 @@ function asSchema(value: Json | undefined): Schema | undefined {
  */
 export function matchSpellings(names: Iterable<string>): (name: string) => boolean {
   const spellings = new Set(Array.from(names, spelling));
+  if (spellings.size === 0) return () => false;
   return (name) => spellings.has(spelling(name)) || spellings.has(baseSpelling(name));
 }
 

@@ -8,38 +8,58 @@ import {
 } from '../openapi/serialize.ts';
 import type { Placement } from './credential.ts';
 import { isHeaderName, isHeaderValue, isReservedHeader } from './header.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, Parameter } from './operation.ts';
 import {
-  argumentName,
-  pairsOf,
   parametersIn,
+  planPairs,
   valueOf,
-  type RequestContext,
+  type RequestSettings,
   type Sources,
+  type UserId,
+  type Values,
 } from './request-values.ts';
 
-/** The headers of the request, names in lower case. Throws `UnsendableValue`. */
-export function buildHeaders(
-  sources: Sources,
-  context: RequestContext,
-  credentials: readonly Placement[],
+/** The headers of one request, names in lower case. Throws `UnsendableValue`. */
+type BuildHeaders = (
+  values: Values,
   contentType: string | null,
-): Record<string, string> {
-  const headers = declaredHeaders(sources);
-  headers.set('user-agent', context.userAgent);
-  headers.set('accept', acceptOf(sources.fn.operation));
-  if (contentType !== null) headers.set('content-type', contentType);
-  const cookie = buildCookie(sources, credentials);
-  if (cookie !== '') headers.set('cookie', cookie);
-  for (const [name, value] of context.headers) {
+  userId: UserId | null,
+) => Record<string, string>;
+
+/** Makes the way to the headers of a function's requests. */
+export function planHeaders(
+  sources: Sources,
+  settings: RequestSettings,
+  credentials: readonly Placement[],
+): BuildHeaders {
+  const declared = parametersIn(sources.fn.operation, 'header').filter(isModelsHeader);
+  const accept = acceptOf(sources.fn.operation);
+  const buildCookie = planCookie(sources, credentials);
+  const fixed = fixedHeaders(settings, credentials);
+  return (values, contentType, userId) => {
+    const headers = declaredHeaders(sources, declared, values);
+    headers.set('user-agent', settings.userAgent);
+    headers.set('accept', accept);
+    if (contentType !== null) headers.set('content-type', contentType);
+    const cookie = buildCookie(values);
+    if (cookie !== '') headers.set('cookie', cookie);
+    for (const [name, value] of fixed) headers.set(name, value);
+    setUserId(headers, userId);
+    return Object.fromEntries(headers);
+  };
+}
+
+/** The operator's and the manifest's, and over them the credentials. */
+function fixedHeaders(settings: RequestSettings, credentials: readonly Placement[]): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, value] of settings.headers) {
     // A10: a manifest may hold `authorization`, nothing else of the gateway's own.
     if (name.toLowerCase() === 'authorization' || !isReservedHeader(name)) setHeader(headers, name, value);
   }
   for (const { in: place, name, value } of credentials) {
-    if (place === 'header' && !context.credential.strongerHeaders.has(name)) setHeader(headers, name, value);
+    if (place === 'header' && !settings.credential.strongerHeaders.has(name)) setHeader(headers, name, value);
   }
-  setUserId(headers, context.userId);
-  return Object.fromEntries(headers);
+  return headers;
 }
 
 /** Sets a header of the operator's; what HTTP cannot carry was reported when the plugin was loaded, and is not sent. */
@@ -48,46 +68,49 @@ function setHeader(headers: Map<string, string>, name: string, value: string): v
 }
 
 /** The consumer's id: last, once, percent-encoded if HTTP cannot carry it (M18, A11). */
-function setUserId(headers: Map<string, string>, userId: RequestContext['userId']): void {
+function setUserId(headers: Map<string, string>, userId: UserId | null): void {
   if (userId === null || isReservedHeader(userId.header)) return;
   const value = isHeaderValue(userId.value) ? userId.value : percentEncode(userId.value.toWellFormed());
   setHeader(headers, userId.header, value);
 }
 
-/** Header parameters of the operation, without those that are not the model's to set (A6). */
-function declaredHeaders(sources: Sources): Map<string, string> {
+/** Whether the model may set the header of a parameter at all (A6). */
+function isModelsHeader({ name }: Parameter): boolean {
+  return !isReservedHeader(name) && isHeaderName(name);
+}
+
+function declaredHeaders(
+  sources: Sources,
+  declared: readonly Parameter[],
+  values: Values,
+): Map<string, string> {
   const headers = new Map<string, string>();
-  for (const parameter of parametersIn(sources.fn.operation, 'header')) {
-    const name = parameter.name.toLowerCase();
-    if (isReservedHeader(name) || !isHeaderName(name)) continue;
-    const value = valueOf(sources, parameter);
+  for (const parameter of declared) {
+    const value = valueOf(sources, values, parameter);
     if (value === undefined) continue;
-    naming(argumentName(sources.fn, parameter) ?? parameter.name, () => {
+    naming(sources.argumentNames.get(parameter) ?? parameter.name, () => {
       const text = serializeHeader(parameter.name, value, parameter);
       if (text === null) return;
       if (!isHeaderValue(text)) {
         throw new UnsendableValue('must hold no line break, control character or character beyond latin-1');
       }
-      headers.set(name, text);
+      headers.set(parameter.name.toLowerCase(), text);
     });
   }
   return headers;
 }
 
-function buildCookie(sources: Sources, credentials: readonly Placement[]): string {
+function planCookie(sources: Sources, credentials: readonly Placement[]): (values: Values) => string {
   const secret = credentials.filter((placement) => placement.in === 'cookie');
   const secretNames = secret.map(({ name }) => name);
   const declared = parametersIn(sources.fn.operation, 'cookie').filter(
     ({ name }) => !secretNames.includes(name),
   );
-  const pairs = pairsOf(sources, declared, secretNames, serializeCookie);
-  for (const { name, value } of secret) {
-    pairs.push({
-      name,
-      text: `${percentEncode(name)}=${isCookieValue(value) ? value : percentEncode(value)}`,
-    });
-  }
-  return pairs.map((pair) => pair.text).join('; ');
+  const secretTexts = secret.map(
+    ({ name, value }) => `${percentEncode(name)}=${isCookieValue(value) ? value : percentEncode(value)}`,
+  );
+  const buildPairs = planPairs(sources, declared, secretNames, serializeCookie);
+  return (values) => [...buildPairs(values).map((pair) => pair.text), ...secretTexts].join('; ');
 }
 
 /** RFC 6265: what may stand in a cookie as it is. */

@@ -11,37 +11,48 @@ import {
   type ValueEncoding,
 } from '../openapi/serialize.ts';
 import type { Placement } from './credential.ts';
+import type { Parameter } from './operation.ts';
 import { assertPathValue, fillPath, templateVariables } from './path.ts';
-import { argumentName, pairsOf, parametersIn, valueOf, type Sources } from './request-values.ts';
+import { parametersIn, planPairs, valueOf, type Sources, type Values } from './request-values.ts';
 
-/** The path of the operation, every variable filled. Throws `UnsendableValue`. */
-export function buildPath(sources: Sources): string {
+/** Makes the way to the path of an operation, every variable filled. It throws `UnsendableValue`. */
+export function planPath(sources: Sources): (values: Values) => string {
   const { operation } = sources.fn;
-  const variables = new Map<string, string>();
-  for (const name of new Set(templateVariables(operation.path))) {
+  const names = [...new Set(templateVariables(operation.path))];
+  const variables = names.map((name) => {
     const parameter = operation.parameters.find((one) => one.in === 'path' && one.name === name);
-    const value = parameter && valueOf(sources, parameter);
-    const argument = (parameter && argumentName(sources.fn, parameter)) ?? name;
-    const text = naming(argument, () => {
-      if (!parameter || value === undefined) throw new UnsendableValue('is required: it is part of the path');
-      assertPathValue(value);
-      return serializePath(name, value, parameter);
-    });
-    if (text === '') throw new UnsendableValue('must not be empty', argument);
-    variables.set(name, text);
+    return { name, parameter, argument: (parameter && sources.argumentNames.get(parameter)) ?? name };
+  });
+  if (variables.length === 0) {
+    const path = fillPath(operation.path, new Map());
+    return () => path;
   }
-  return fillPath(operation.path, variables);
+  return (values) => {
+    const texts = new Map<string, string>();
+    for (const { name, parameter, argument } of variables) {
+      const value = parameter && valueOf(sources, values, parameter);
+      const text = naming(argument, () => {
+        if (!parameter || value === undefined)
+          throw new UnsendableValue('is required: it is part of the path');
+        assertPathValue(value);
+        return serializePath(name, value, parameter);
+      });
+      if (text === '') throw new UnsendableValue('must not be empty', argument);
+      texts.set(name, text);
+    }
+    return fillPath(operation.path, texts);
+  };
 }
 
 const plainQuery: ValueEncoding = { style: 'form', explode: true, allowReserved: false, contentType: null };
 
 /**
- * The query with its `?`, empty when there is none: declared parameters, then the path's fixed query (B3), then `params`
- * (A9), then credentials. A name comes from one of them only. Throws `UnsendableValue`.
+ * Makes the way to the query with its `?`, empty when there is none: declared parameters, then the path's fixed query
+ * (B3), then `params` (A9), then credentials. A name comes from one of them only. It throws `UnsendableValue`.
  */
-export function buildQuery(sources: Sources, credentials: readonly Placement[]): string {
+export function planQuery(sources: Sources, credentials: readonly Placement[]): (values: Values) => string {
   const { operation } = sources.fn;
-  const { plan } = sources;
+  const { parameters: overridden, appended } = sources.overrides;
   const secrets = credentials.filter((placement) => placement.in === 'query');
   const secretNames = new Set(secrets.map(({ name }) => name));
   const fixedNames = new Set(operation.fixedQuery.map(([name]) => name));
@@ -50,30 +61,37 @@ export function buildQuery(sources: Sources, credentials: readonly Placement[]):
     ({ name }) => !secretNames.has(name) && !inFixed.has(name),
   );
   const ofModel = declared.filter(
-    (parameter) => !plan.parameters.has(parameter) && !fixedNames.has(parameter.name),
+    (parameter) => !overridden.has(parameter) && !fixedNames.has(parameter.name),
   );
-  const overridden = declared.filter((parameter) => plan.parameters.has(parameter));
-  const pairs = [
-    ...pairsOf(sources, ofModel, [...fixedNames, ...secretNames], serializeQuery),
-    ...fixedPairs(sources),
-    ...overridden.flatMap((parameter) =>
-      serializeQuery(parameter.name, valueOf(sources, parameter) ?? null, parameter),
+  const buildPairs = planPairs(sources, ofModel, [...fixedNames, ...secretNames], serializeQuery);
+  const last = [
+    ...declared.flatMap((parameter) => overriddenPairs(parameter, overridden)),
+    ...[...appended.filter(([name]) => !secretNames.has(name)), ...secrets.map(pairOf)].flatMap(
+      ([name, value]) => serializeQuery(name, value, plainQuery),
     ),
-    ...plan.appended
-      .filter(([name]) => !secretNames.has(name))
-      .flatMap(([name, value]) => serializeQuery(name, value, plainQuery)),
-    ...secrets.flatMap(({ name, value }) => serializeQuery(name, value, plainQuery)),
   ];
-  return pairs.length === 0 ? '' : `?${pairs.map((pair) => pair.text).join('&')}`;
+  return (values) => {
+    const pairs = [...buildPairs(values), ...fixedPairs(sources, values), ...last];
+    return pairs.length === 0 ? '' : `?${pairs.map((pair) => pair.text).join('&')}`;
+  };
+}
+
+function pairOf({ name, value }: Placement): [name: string, value: Json] {
+  return [name, value];
+}
+
+function overriddenPairs(parameter: Parameter, overridden: ReadonlyMap<Parameter, Json>): Pair[] {
+  const value = overridden.get(parameter);
+  return value === undefined ? [] : serializeQuery(parameter.name, value, parameter);
 }
 
 /** The `?a=1&b={x}` part of the path key: a variable in it is a query value, declared however (B3). */
-function fixedPairs(sources: Sources): Pair[] {
+function fixedPairs(sources: Sources, given: Values): Pair[] {
   const { operation } = sources.fn;
   return operation.fixedQuery.flatMap(([name, template]) => {
-    if (sources.plan.isOverridden(name)) return [];
+    if (sources.overrides.isOverridden(name)) return [];
     const values = new Map(
-      templateVariables(template).map((variable) => [variable, variableValue(sources, variable)]),
+      templateVariables(template).map((variable) => [variable, variableValue(sources, given, variable)]),
     );
     if (values.size > 0 && [...values.values()].every((value) => value === undefined)) return [];
     const text = template.replaceAll(/\{([^{}]*)\}/g, (_, variable: string) =>
@@ -83,9 +101,9 @@ function fixedPairs(sources: Sources): Pair[] {
   });
 }
 
-function variableValue(sources: Sources, name: string): Json | undefined {
+function variableValue(sources: Sources, values: Values, name: string): Json | undefined {
   const parameter = sources.fn.operation.parameters.find(
     (one) => one.name === name && (one.in === 'path' || one.in === 'query'),
   );
-  return parameter && valueOf(sources, parameter);
+  return parameter && valueOf(sources, values, parameter);
 }

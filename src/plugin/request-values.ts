@@ -4,30 +4,46 @@ import { naming, UnsendableValue, type Pair, type serializeQuery } from '../open
 import type { Credential } from './credential.ts';
 import type { PluginFunction } from './function.ts';
 import type { Operation, Overrides, Parameter } from './operation.ts';
-import { baseSpelling, spelling, type OverridePlan } from './override.ts';
+import { baseSpelling, planOverrides, spelling, type OverridePlan } from './override.ts';
 
-/** What a request carries besides the model's arguments. */
-export interface RequestContext {
+/** What the requests of a plugin carry besides the model's arguments, whoever calls. */
+export interface RequestSettings {
   readonly params: Overrides;
   /** `headers` of manifest and settings, names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** The header that carries the consumer's id (M18). */
-  readonly userId: { readonly header: string; readonly value: string } | null;
   readonly credential: Credential;
   readonly userAgent: string;
   /** Makes a multipart boundary; random by default. */
   readonly boundary?: () => string;
 }
 
-/** Where the values of one request come from. */
-export interface Sources {
-  readonly fn: PluginFunction;
-  readonly values: ReadonlyMap<string, Json>;
-  readonly plan: OverridePlan;
+/** The header that carries the consumer's id (M18). */
+export interface UserId {
+  readonly header: string;
+  readonly value: string;
 }
 
-/** The name that the model uses for a parameter. */
-export function argumentName(fn: PluginFunction, parameter: Parameter): string | null {
+/** The model's values by argument name. */
+export type Values = ReadonlyMap<string, Json>;
+
+/** Where the values of all requests of one function come from. */
+export interface Sources {
+  readonly fn: PluginFunction;
+  readonly overrides: OverridePlan;
+  /** The name that the model uses for a parameter of the operation; absent: the model does not set it. */
+  readonly argumentNames: ReadonlyMap<Parameter, string>;
+}
+
+export function findSources(fn: PluginFunction, params: Overrides): Sources {
+  const argumentNames = new Map<Parameter, string>();
+  for (const parameter of fn.operation.parameters) {
+    const name = argumentName(fn, parameter);
+    if (name !== null) argumentNames.set(parameter, name);
+  }
+  return { fn, overrides: planOverrides(fn.operation, params), argumentNames };
+}
+
+function argumentName(fn: PluginFunction, parameter: Parameter): string | null {
   for (const { name, target } of fn.arguments.values()) {
     if (target.kind !== 'parameter') continue;
     if (target.parameter.name === parameter.name && target.parameter.in === parameter.in) return name;
@@ -36,13 +52,17 @@ export function argumentName(fn: PluginFunction, parameter: Parameter): string |
 }
 
 /** What a parameter is sent with: the override if there is one, else the model's value; `undefined`: not sent. */
-export function valueOf({ fn, values, plan }: Sources, parameter: Parameter): Json | undefined {
-  const override = plan.parameters.get(parameter);
+export function valueOf(
+  { overrides, argumentNames }: Sources,
+  values: Values,
+  parameter: Parameter,
+): Json | undefined {
+  const override = overrides.parameters.get(parameter);
   if (override !== undefined) return override ?? undefined;
   // No server reads a path by its variables' names, so there another spelling is another variable.
-  if (parameter.in !== 'path' && plan.isOverridden(parameter.name)) return undefined;
-  const name = argumentName(fn, parameter);
-  return name === null ? undefined : (values.get(name) ?? undefined);
+  if (parameter.in !== 'path' && overrides.isOverridden(parameter.name)) return undefined;
+  const name = argumentNames.get(parameter);
+  return name === undefined ? undefined : (values.get(name) ?? undefined);
 }
 
 export function parametersIn(operation: Operation, place: Parameter['in']): Parameter[] {
@@ -50,35 +70,41 @@ export function parametersIn(operation: Operation, place: Parameter['in']): Para
 }
 
 /**
- * The pairs of several parameters. A parameter gives its own name, or names below it (`filter[a]`); a name of another
- * parameter, of an override or of `reserved` is refused: an object's keys are the model's to choose (B4, A5).
+ * Makes the way to the pairs of several parameters. A parameter gives its own name, or names below it (`filter[a]`); a
+ * name of another parameter, of an override or of `reserved` is refused: an object's keys are the model's to choose
+ * (B4, A5).
  */
-export function pairsOf(
+export function planPairs(
   sources: Sources,
   parameters: readonly Parameter[],
   reserved: readonly string[],
   serialize: typeof serializeQuery,
-): Pair[] {
-  const owners = new Map(reserved.map((name) => [spelling(name), null as Parameter | null]));
-  for (const parameter of parameters) owners.set(spelling(parameter.name), parameter);
+): (values: Values) => Pair[] {
+  const declared = new Map(reserved.map((name) => [spelling(name), null as Parameter | null]));
+  const spellings = new Map(parameters.map((parameter) => [parameter, spelling(parameter.name)]));
+  for (const [parameter, key] of spellings) declared.set(key, parameter);
 
-  function isForeign(name: string, parameter: Parameter): boolean {
-    if (sources.plan.isOverridden(name)) return true;
-    return [spelling(name), baseSpelling(name)].some(
-      (key) => owners.has(key) && owners.get(key) !== parameter,
-    );
-  }
+  return (values) => {
+    const owners = new Map(declared);
 
-  return parameters.flatMap((parameter) => {
-    const value = valueOf(sources, parameter);
-    if (value === undefined) return [];
-    const own = naming(argumentName(sources.fn, parameter) ?? parameter.name, () => {
-      const pairs = serialize(parameter.name, value, parameter);
-      const foreign = pairs.find(({ name }) => name !== parameter.name && isForeign(name, parameter));
-      if (!foreign) return pairs;
-      throw new UnsendableValue(`must not hold the name "${foreign.name}", which is another parameter`);
+    function isForeign(name: string, parameter: Parameter): boolean {
+      if (sources.overrides.isOverridden(name)) return true;
+      return [spelling(name), baseSpelling(name)].some(
+        (key) => owners.has(key) && owners.get(key) !== parameter,
+      );
+    }
+
+    return Array.from(spellings).flatMap(([parameter, key]) => {
+      const value = valueOf(sources, values, parameter);
+      if (value === undefined) return [];
+      const own = naming(sources.argumentNames.get(parameter) ?? parameter.name, () => {
+        const pairs = serialize(parameter.name, value, parameter);
+        const foreign = pairs.find(({ name }) => name !== parameter.name && isForeign(name, parameter));
+        if (!foreign) return pairs;
+        throw new UnsendableValue(`must not hold the name "${foreign.name}", which is another parameter`);
+      });
+      for (const { name } of own) owners.set(name === parameter.name ? key : spelling(name), parameter);
+      return own;
     });
-    for (const { name } of own) owners.set(spelling(name), parameter);
-    return own;
-  });
+  };
 }

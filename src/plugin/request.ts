@@ -10,13 +10,23 @@ import { chooseCredentials, type Placement } from './credential.ts';
 import type { PluginFunction } from './function.ts';
 import { isHeaderValue } from './header.ts';
 import type { Operation } from './operation.ts';
-import { planOverrides } from './override.ts';
-import { buildHeaders } from './request-headers.ts';
-import { buildPath, buildQuery } from './request-target.ts';
-import type { RequestContext, Sources } from './request-values.ts';
+import { planHeaders } from './request-headers.ts';
+import { planPath, planQuery } from './request-target.ts';
+import {
+  findSources,
+  type RequestSettings,
+  type Sources,
+  type UserId,
+  type Values,
+} from './request-values.ts';
 import { errorResult } from './result.ts';
 
-export type { RequestContext } from './request-values.ts';
+export type { RequestSettings } from './request-values.ts';
+
+/** Everything that one request depends on besides the model's values. */
+export interface RequestContext extends RequestSettings {
+  readonly userId: UserId | null;
+}
 
 /** A request that may be sent. `path` goes to the socket verbatim, with its query. Header names are in lower case. */
 export interface PluginRequest {
@@ -34,35 +44,55 @@ export type BuiltRequest = { readonly request: PluginRequest } | { readonly prob
 const maxBodyBytes = 1024 * 1024;
 const maxPathLength = 64 * 1024;
 
+/** Builds a request from the model's values, for a consumer with this id. */
+export type BuildRequest = (values: Values, userId: UserId | null) => BuiltRequest;
+
 /**
- * Builds the request of an operation. Order (B13): the model's values, the fixed query of the path, `params`, `headers`,
- * credentials, the consumer's id. Pure but for the random boundary.
+ * Makes the way to the requests of a function. Order (B13): the model's values, the fixed query of the path, `params`,
+ * `headers`, credentials, the consumer's id. It is pure but for the random boundary.
  */
-export function buildRequest(
-  fn: PluginFunction,
-  values: ReadonlyMap<string, Json>,
-  context: RequestContext,
-): BuiltRequest {
+export function planRequests(fn: PluginFunction, settings: RequestSettings): BuildRequest {
   const { operation } = fn;
-  if (operation.server === null || !URL.canParse(operation.server))
-    return { problem: serverUnknown(operation) };
-  const credentials = credentialsOf(operation, context);
-  if (credentials === null) return { problem: credentialMissing(fn) };
-  const server = new URL(operation.server);
-  const plan = planOverrides(operation, context.params);
-  const sources: Sources = { fn, values, plan };
-  try {
-    const body = buildBody(sources, context.boundary ?? randomUUID);
-    const headers = buildHeaders(sources, context, credentials, body?.contentType ?? null);
-    const path = server.pathname.replace(/\/+$/, '') + buildPath(sources) + buildQuery(sources, credentials);
-    if (path.length > maxPathLength)
-      throw new UnsendableValue(`make a URL of more than ${maxPathLength} characters`);
-    const request = { method: operation.method, origin: server.origin, path, headers };
-    return { request: body === null ? request : { ...request, body: body.content } };
-  } catch (error) {
-    if (error instanceof UnsendableValue) return { problem: unsendable(error) };
-    throw error;
-  }
+  const server = operation.server === null ? null : URL.parse(operation.server);
+  if (server === null) return () => ({ problem: serverUnknown(operation) });
+  const credentials = credentialsOf(operation, settings);
+  if (credentials === null) return () => ({ problem: credentialMissing(fn) });
+  const sources = findSources(fn, settings.params);
+  const base = server.pathname.replace(/\/+$/, '');
+  const boundary = settings.boundary ?? randomUUID;
+  return orProblem(() => {
+    const buildHeaders = planHeaders(sources, settings, credentials);
+    const buildPath = planPath(sources);
+    const buildQuery = planQuery(sources, credentials);
+    return (values, userId) => {
+      const body = buildBody(sources, values, boundary);
+      const headers = buildHeaders(values, body?.contentType ?? null, userId);
+      const path = base + buildPath(values) + buildQuery(values);
+      if (path.length > maxPathLength)
+        throw new UnsendableValue(`make a URL of more than ${maxPathLength} characters`);
+      const request = { method: operation.method, origin: server.origin, path, headers };
+      return { request: body === null ? request : { ...request, body: body.content } };
+    };
+  });
+}
+
+/** What cannot be sent, be it the model's or the operator's, is told to the model. */
+function orProblem(plan: () => BuildRequest): BuildRequest {
+  const attempt = <T>(step: () => T): T | { readonly problem: string } => {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof UnsendableValue) return { problem: unsendable(error) };
+      throw error;
+    }
+  };
+  const build = attempt(plan);
+  return 'problem' in build ? () => build : (values, userId) => attempt(() => build(values, userId));
+}
+
+/** One request, as {@link planRequests} makes the way to many. */
+export function buildRequest(fn: PluginFunction, values: Values, context: RequestContext): BuiltRequest {
+  return planRequests(fn, context)(values, context.userId);
 }
 
 function unsendable({ subject, message }: UnsendableValue): string {
@@ -81,12 +111,13 @@ function credentialMissing(fn: PluginFunction): string {
   return errorResult('credential_missing', { retryable: false, message });
 }
 
-function buildBody(sources: Sources, boundary: () => string): EncodedBody | null {
-  const { body } = sources.fn.operation;
+function buildBody(sources: Sources, values: Values, boundary: () => string): EncodedBody | null {
+  const { fn, overrides } = sources;
+  const { body } = fn.operation;
   if (body === null) return null;
-  const value = bodyValue(sources);
+  const value = bodyValue(sources, values);
   if (value === undefined) return null;
-  const encoded = encodeNamed(sources.fn, () => encodeBody(body, value, boundary, sources.plan.isOverridden));
+  const encoded = encodeNamed(fn, () => encodeBody(body, value, boundary, overrides.isOverridden));
   if (Buffer.byteLength(encoded.content) > maxBodyBytes) {
     throw new UnsendableValue('make a body of more than 1 MiB; send less');
   }
@@ -108,7 +139,7 @@ function encodeNamed<T>(fn: PluginFunction, encode: () => T): T {
 }
 
 /** The model's value with the overrides in it (M13); `undefined`: no body is sent (B7). */
-function bodyValue({ fn, values, plan }: Sources): Json | undefined {
+function bodyValue({ fn, overrides }: Sources, values: Values): Json | undefined {
   const properties: JsonObject = Object.create(null) as JsonObject;
   let whole: Json | undefined;
   let flat = false;
@@ -120,15 +151,15 @@ function bodyValue({ fn, values, plan }: Sources): Json | undefined {
     if (value !== undefined) properties[target.property] = value;
   }
   const given = whole ?? (Object.keys(properties).length > 0 ? properties : undefined);
-  const merged = plan.mergeBody(given);
+  const merged = overrides.mergeBody(given);
   const required = fn.operation.body?.required ?? false;
   return merged ?? (required && (flat || fn.operation.body?.kind === 'json') ? {} : undefined);
 }
 
 /** The credentials of the request; `null` when one is needed and none is there. */
-function credentialsOf(operation: Operation, context: RequestContext): Placement[] | null {
-  const { headers, params } = context;
-  const chosen = chooseCredentials(operation.security, context.credential, (scheme) => {
+function credentialsOf(operation: Operation, settings: RequestSettings): Placement[] | null {
+  const { headers, params } = settings;
+  const chosen = chooseCredentials(operation.security, settings.credential, (scheme) => {
     if (scheme.type !== 'apiKey') return headers.has('authorization');
     if (scheme.in === 'header') return headers.has(scheme.parameter.toLowerCase());
     return (params.get(scheme.parameter) ?? null) !== null;
