@@ -160,6 +160,8 @@ async function* conclude(
   top: JsonObject,
 ): AsyncGenerator<Pieces, Pieces, undefined> {
   const hidden: Message[] = [];
+  /** The same as JSON text, written once: each further step sends all of them. */
+  const hiddenTexts: string[] = [];
   let request = run.first;
   let closing = false;
   for (;;) {
@@ -182,9 +184,13 @@ async function* conclude(
       break;
     }
     // What was said without the format is dropped: the answer comes again, in it.
-    if (!formatMissing) hidden.push(withoutNulls(choice.message), ...results);
+    if (!formatMissing) {
+      const added = [withoutNulls(choice.message), ...results];
+      hidden.push(...added);
+      hiddenTexts.push(...added.map((message) => JSON.stringify(message)));
+    }
     closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil.aborted;
-    request = nextRequest(run, hidden, closing);
+    request = nextRequest(run, hiddenTexts, closing);
     const answer = await run.doors.ask(request, run.signal);
     const outcome = yield* read(run, answer, { choice: choice.index, ignoreCalls: closing });
     top = outcome.top;
@@ -259,8 +265,7 @@ function finishReason({ finishReason: said, calls }: StepChoice): string {
 }
 
 /** The request of the next step: messages are only appended, everything else stays (M9, M10, M12, M14, M16). */
-function nextRequest(run: Run, hidden: readonly Message[], closing: boolean): ChatRequest {
-  const messages = hidden.map((message) => JSON.stringify(message));
+function nextRequest(run: Run, messages: readonly string[], closing: boolean): ChatRequest {
   const choice = run.first.members.get('tool_choice');
   return withMembers(appendElements(run.first, 'messages', messages), {
     ...(run.first.members.has('n') && { n: '1' }),
