@@ -1,5 +1,5 @@
 // Continuity: puts the plugin calls of earlier answers back into the history of a client that never saw them (M18).
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Message } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { readElements, withElements, type ChatRequest } from '../openai/request.ts';
@@ -48,9 +48,8 @@ export function answersIn(request: ChatRequest): Map<number, string> {
 
 /** The id of a client's history once this text has been its answer. */
 export function answerId(request: ChatRequest, shown: string): string {
-  const digest = createHash('sha256');
-  for (const text of readElements(request, 'messages')) digest.update(wordsIn(text));
-  return digest.update(wordsOf({ role: 'assistant', content: shown })).digest('base64url');
+  const said = readElements(request, 'messages').map(wordsIn).join('');
+  return hash('sha256', said + wordsOf({ role: 'assistant', content: shown }), 'base64url');
 }
 
 /**

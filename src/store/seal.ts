@@ -20,7 +20,9 @@ export function createSeal(key: Buffer): Seal {
     seal(text, owner) {
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(owner));
-      const bytes = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+      const bytes = cipher.update(text, 'utf8');
+      // GCM has nothing left to say in the end but the tag.
+      cipher.final();
       return Buffer.concat([keyId, nonce, cipher.getAuthTag(), bytes]);
     },
     open(sealed, owner) {
