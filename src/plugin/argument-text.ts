@@ -78,10 +78,9 @@ function countValues(root: Json): number {
   return count;
 }
 
-async function readValue(text: string): Promise<Json | undefined> {
+function readValue(text: string): Json | undefined {
   const trimmed = text.trim();
-  if (trimmed === '' || trimmed === 'null') return {};
-  return tryParse(trimmed) ?? (await repair(trimmed));
+  return trimmed === '' || trimmed === 'null' ? {} : tryParse(trimmed);
 }
 
 /**
@@ -90,8 +89,8 @@ async function readValue(text: string): Promise<Json | undefined> {
  */
 export async function parseArguments(text: string): Promise<ReadText> {
   if (Buffer.byteLength(text) > maxBytes) return { problem: 'The arguments are larger than 1 MiB.' };
-  let value = await readValue(text);
-  if (typeof value === 'string') value = await readValue(value);
+  let value = readValue(text) ?? (await repair(text.trim()));
+  if (typeof value === 'string') value = readValue(value) ?? (await repair(value.trim()));
   if (value === undefined) {
     const cause = nesting(text) > maxDepth ? `nested deeper than ${maxDepth} levels` : 'not valid JSON';
     return { problem: `The arguments are ${cause}. Send one JSON object.` };
