@@ -11,7 +11,7 @@ import type {
   ToolCallDelta,
 } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { chunkOf } from '../openai/more-text.ts';
+import { chunksOf } from '../openai/more-text.ts';
 
 /** Members that name a thing rather than carry text: the first value stands. */
 const labels = new Set(['role', 'type', 'format', 'id', 'name', 'index', 'signature']);
@@ -66,14 +66,8 @@ export async function fold(answer: AsyncIterable<Pieces>): Promise<Completion> {
     return known;
   };
   for await (const pieces of answer) {
-    for (const piece of pieces) {
-      const {
-        choices: added,
-        object: _object,
-        obfuscation: _obfuscation,
-        usage: spent,
-        ...rest
-      } = chunkOf(piece);
+    for (const chunk of pieces.flatMap(chunksOf)) {
+      const { choices: added, object: _object, obfuscation: _obfuscation, usage: spent, ...rest } = chunk;
       Object.assign(top, rest);
       usage = spent ?? usage;
       for (const choice of added) addToChoice(choiceOf(choice.index), choice);

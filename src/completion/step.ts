@@ -1,7 +1,7 @@
 // One step: asks the upstream once, forwards what the client may see at once, holds the gateway's own calls.
 import type { Chunk, ChunkChoice, Json, JsonObject, Message, Piece, Pieces, Usage } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { chunkOf, isMoreText } from '../openai/more-text.ts';
+import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import { unknownMembers, type Answer } from './answer.ts';
 import { addToMessage, merge } from './fold.ts';
 import { createToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';
@@ -114,10 +114,11 @@ export async function* step(
     for (const piece of pieces) {
       const like = isMoreText(piece) ? piece.like : piece;
       if (isMoreText(piece) && shown?.from === like) {
-        shown.choice.more(piece.text);
-        answer.more(shown.choice.index, piece.text);
+        const text = piece.texts.join('');
+        shown.choice.more(text);
+        answer.more(shown.choice.index, text);
         visible.push({ ...piece, like: shown.to });
-      } else visible.push(...show(chunkOf(piece), like));
+      } else for (const chunk of chunksOf(piece)) visible.push(...show(chunk, like));
     }
     if (visible.length > 0) yield visible;
   }

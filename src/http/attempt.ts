@@ -9,7 +9,6 @@ import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import type { Pieces, UpstreamAnswer } from '../openai/chat.ts';
-import { encodeEvent } from '../openai/event-stream.ts';
 import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
@@ -111,7 +110,7 @@ async function* eventsOf(work: Work): Bytes {
   const write = createPieceWriter();
   for await (const pieces of goOn(work, await begin(work))) {
     let text = '';
-    for (const piece of pieces) text += encodeEvent(write(piece));
+    for (const piece of pieces) text += write(piece);
     yield Buffer.from(text);
   }
 }

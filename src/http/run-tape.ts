@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
 import type { Chunk, Piece, Pieces, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
-import { chunkOf } from '../openai/more-text.ts';
+import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 import { nameOf, outcomesIn, type CallPlace, type TapePiece } from './tape-piece.ts';
@@ -67,8 +67,8 @@ interface TapedCall {
   sideEffect: boolean;
 }
 
-/** Pieces of one upstream answer that may be kept. */
-const maxPieces = 4_096;
+/** Chunks of one upstream answer that may be kept. */
+const maxChunks = 4_096;
 
 /** Characters of all upstream answers of a run that may be kept. */
 const maxStepCharacters = 1024 * 1024;
@@ -97,7 +97,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   load(earlier);
 
   function keepStep(key: string, pieces: Pieces): void {
-    const text = JSON.stringify(pieces.map(chunkOf));
+    const text = JSON.stringify(pieces.flatMap(chunksOf));
     if (stepCharacters + text.length > maxStepCharacters || !keep(text.length)) return;
     stepCharacters += text.length;
     steps.set(key, text);
@@ -178,12 +178,15 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       key: string,
       answer: AsyncIterable<Pieces> | readonly Pieces[],
     ): AsyncGenerator<Pieces, void, undefined> {
-      const kept: Piece[] = [];
+      let kept: Piece[] = [];
+      let chunks = 0;
       for await (const pieces of answer) {
-        if (kept.length <= maxPieces) kept.push(...pieces);
+        for (const piece of pieces) chunks += isMoreText(piece) ? piece.texts.length : 1;
+        if (chunks <= maxChunks) kept.push(...pieces);
+        else kept = [];
         yield pieces;
       }
-      if (kept.length <= maxPieces) pending.set(key, () => kept);
+      if (chunks <= maxChunks) pending.set(key, () => kept);
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */

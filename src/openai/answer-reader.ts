@@ -1,15 +1,15 @@
 // Reads the events, or the one JSON body, of an upstream's answer as chunks; here as chat completions send them.
-import type { Chunk, ChunkChoice, JsonObject, MoreText } from './chat.ts';
+import type { Chunk, ChunkChoice, JsonObject } from './chat.ts';
 import { isJsonObject } from './exact-json.ts';
-import { createTextFinder } from './more-text.ts';
+import { createTextFinder, type TextFinder } from './more-text.ts';
 import { unfold } from './unfold.ts';
 
 /** Reads one answer, one parsed object at a time. */
 export interface AnswerReader {
   /** The longest event that makes sense (D3). */
   readonly maxEventBytes: number;
-  /** What the data of an event brings when it can be told without a parser; `null` when not. */
-  readonly more: (data: string) => MoreText | null;
+  /** What can be told of a stream without a parser, from this place on. */
+  readonly more: TextFinder['find'];
   /** The chunks that an event of a stream brings; `data` is the text of `value`. */
   readonly event: (value: JsonObject, data: string) => Chunk[];
   /** The chunks of a whole answer. */
@@ -22,7 +22,7 @@ export interface AnswerReader {
 
 /** Reads an answer of `/v1/chat/completions`. Few servers send events beyond a MiB; who expects one says so (D3). */
 export function createChatReader(maxEventBytes: number = 1024 * 1024): AnswerReader {
-  const texts = createTextFinder();
+  const texts = createTextFinder(maxEventBytes);
   let finished = false;
   return {
     maxEventBytes,

@@ -67,18 +67,18 @@ export interface Chunk {
 }
 
 /**
- * A chunk once more, with other text: most of a stream is that, and is neither parsed nor written again (`more-text.ts`).
- * `like` has one choice, whose delta has `content` alone.
+ * A chunk again and again, with other texts: most of a stream is that, and is neither parsed nor written again
+ * (`more-text.ts`). `like` has one choice, whose delta has `content` alone.
  */
 export interface MoreText {
   readonly like: Chunk;
-  /** In place of the content of `like`; no character of it needs an escape in JSON. */
-  readonly text: string;
+  /** In place of the content of `like`, one for each chunk; no character needs an escape in JSON. */
+  readonly texts: readonly string[];
   /** In place of the `obfuscation` of `like`, if it has one; likewise. */
-  readonly obfuscation: string | null;
+  readonly obfuscations: readonly string[] | null;
 }
 
-/** A piece of a streamed answer. */
+/** A piece of a streamed answer: a chunk, or several. */
 export type Piece = Chunk | MoreText;
 
 /** Pieces that came together: one read of the upstream's bytes, one write to the client. */

@@ -1,48 +1,54 @@
 // Streams of text, event by event the same but for a few words: known by their bytes, without a parser (a shortcut).
 import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece } from './chat.ts';
+import { encodeEvent, eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
 
-/** Tells a chunk from a piece that stands for one. */
+/** Tells a chunk from a piece that stands for several. */
 export function isMoreText(piece: Piece): piece is MoreText {
   return 'like' in piece;
 }
 
-/** The chunk that a piece stands for. */
-export function chunkOf(piece: Piece): Chunk {
-  if (!isMoreText(piece)) return piece;
-  const { like, text, obfuscation } = piece;
-  const choice = { ...like.choices[0], delta: { content: text } } as ChunkChoice;
-  return { ...like, ...(obfuscation !== null && { obfuscation }), choices: [choice] };
+/** The chunks that a piece stands for. */
+export function chunksOf(piece: Piece): Chunk[] {
+  if (!isMoreText(piece)) return [piece];
+  const { like, texts, obfuscations } = piece;
+  return texts.map((text, at) => withText(like, text, obfuscations?.[at]));
 }
 
-/** Finds, in the data of events, the chunk before with another text. */
+function withText(like: Chunk, content: string, obfuscation: string | undefined): Chunk {
+  const choice = { ...like.choices[0], delta: { content } } as ChunkChoice;
+  return { ...like, ...(obfuscation !== undefined && { obfuscation }), choices: [choice] };
+}
+
+/** Finds, in the text of a stream, events that are the chunk before with other texts. */
 export interface TextFinder {
-  /** The piece that the data stands for; `null`: it has to be parsed. */
-  readonly find: (data: string) => MoreText | null;
+  /** Such events from this place on, one behind the other, and the place behind them; `null`: there is none. */
+  readonly find: (stream: string, at: number) => { readonly piece: MoreText; readonly next: number } | null;
   /** Learns from data that was parsed: `value` is what it says, `chunk` what became of it. */
   readonly learn: (data: string, value: JsonObject, chunk: Chunk) => void;
 }
 
-/** The data of an event around its texts. */
+/** An event around its texts. */
 interface Frame {
   readonly like: Chunk;
+  /** Up to the content. */
   readonly head: string;
-  /** Between the content and the obfuscation; without one, all that is left. */
-  readonly middle: string;
-  /** Behind the obfuscation; `null` when there is none. */
-  readonly tail: string | null;
+  /** Between content and obfuscation; `null` when there is none. */
+  readonly middle: string | null;
+  /** Behind the last text. */
+  readonly tail: string;
 }
 
 /** Lessons without use after which a stream counts as one that has no frame. */
 const mostLessons = 8;
 
-/** Makes the finder of one stream. */
-export function createTextFinder(): TextFinder {
+/** Makes the finder of one stream whose events have so many characters at most. */
+export function createTextFinder(maxEventLength: number): TextFinder {
   let frame: Frame | null = null;
   let lessons = 0;
   return {
-    find(data) {
-      const found = frame && findIn(frame, data);
+    find(stream, at) {
+      const found = frame && findIn(frame, stream, at, maxEventLength);
       if (found) lessons = 0;
       return found;
     },
@@ -55,26 +61,46 @@ export function createTextFinder(): TextFinder {
 }
 
 // Slices are compared, which V8 does word by word; `startsWith` goes letter by letter.
-function findIn({ like, head, middle, tail }: Frame, data: string): MoreText | null {
-  if (data.slice(0, head.length) !== head) return null;
-  const end = plainEnd(data, head.length);
-  const next = end + middle.length;
-  if (end <= head.length || data.slice(end, next) !== middle) return null;
-  const text = data.slice(head.length, end);
-  if (tail === null) return next === data.length ? { like, text, obfuscation: null } : null;
-  const last = plainEnd(data, next);
-  if (last < 0 || data.slice(last) !== tail) return null;
-  return { like, text, obfuscation: data.slice(next, last) };
+function findIn(frame: Frame, stream: string, at: number, maxLength: number): ReturnType<TextFinder['find']> {
+  const { like, head, middle, tail } = frame;
+  if (stream.slice(at, at + head.length) !== head) return null;
+  const seam = tail + head;
+  const room = maxLength - seam.length - (middle?.length ?? 0);
+  const texts: string[] = [];
+  const obfuscations: string[] = [];
+  let next = at;
+  for (let from = at + head.length; ;) {
+    const text = plainText(stream, from);
+    if (text === null || text === '') break;
+    let end = from + text.length;
+    let hidden = '';
+    if (middle !== null) {
+      if (stream.slice(end, end + middle.length) !== middle) break;
+      const found = plainText(stream, end + middle.length);
+      if (found === null) break;
+      hidden = found;
+      end += middle.length + hidden.length;
+    }
+    const goesOn = stream.slice(end, end + seam.length) === seam;
+    if (text.length + hidden.length > room || (!goesOn && stream.slice(end, end + tail.length) !== tail))
+      break;
+    texts.push(text);
+    if (middle !== null) obfuscations.push(hidden);
+    next = end + tail.length;
+    if (!goesOn) break;
+    from = next + head.length;
+  }
+  return texts.length === 0
+    ? null
+    : { piece: { like, texts, obfuscations: middle === null ? null : obfuscations }, next };
 }
 
-/** Where the string that goes on at `at` ends, at its quote; -1 when something in it needs an escape. */
-function plainEnd(data: string, at: number): number {
-  for (; at < data.length; at += 1) {
-    const code = data.charCodeAt(at);
-    if (code === 0x22) return at;
-    if (code === 0x5c || code < 0x20) return -1;
-  }
-  return -1;
+/** The string that goes on at `at`, up to its quote; `null` when it has none yet, or something in it needs an escape. */
+function plainText(stream: string, at: number): string | null {
+  const end = stream.indexOf('"', at);
+  const text = stream.slice(at, end);
+  // oxlint-disable-next-line no-control-regex -- JSON escapes them
+  return end < 0 || /[\\\u0000-\u001f]/.test(text) ? null : text;
 }
 
 /** Whether an event brings text and nothing else that may change from event to event. */
@@ -101,12 +127,12 @@ function frameOf(data: string, value: JsonObject, like: Chunk): Frame | null {
   if (head === null) return null;
   const end = stringEnd(data, head.length);
   const behind = data.slice(end);
-  const before = upTo(behind, '"obfuscation":', 0);
+  const middle = upTo(behind, '"obfuscation":', 0);
   const hidden = value['obfuscation'] !== undefined;
-  if (hidden !== (before !== null)) return null;
-  const tail = before === null ? null : behind.slice(stringEnd(behind, before.length));
-  const frame = { like, head, middle: before ?? behind, tail };
-  return isProved(frame, value) ? frame : null;
+  if (hidden !== (middle !== null)) return null;
+  const tail = middle === null ? behind : behind.slice(stringEnd(behind, middle.length));
+  if (!isProved({ head, middle, tail }, value)) return null;
+  return { like, head: eventStart + head, middle, tail: tail + eventEnd };
 }
 
 /** The text up to the opening quote of a member's string, the quote too. */
@@ -125,13 +151,13 @@ function stringEnd(text: string, at: number): number {
   return at;
 }
 
-function isProved({ head, middle, tail }: Frame, value: JsonObject): boolean {
-  const probe = `${head}${stand}1${middle}${tail === null ? '' : `${stand}2${tail}`}`;
+function isProved({ head, middle, tail }: Omit<Frame, 'like'>, value: JsonObject): boolean {
+  const probe = `${head}${stand}1${middle === null ? '' : `${middle}${stand}2`}${tail}`;
   const [choice] = value['choices'] as JsonObject[];
   const expected = {
     ...value,
     choices: [{ ...choice, delta: { content: `${stand}1` } }],
-    ...(tail !== null && { obfuscation: `${stand}2` }),
+    ...(middle !== null && { obfuscation: `${stand}2` }),
   };
   try {
     return JSON.stringify(JSON.parse(probe)) === JSON.stringify(expected);
@@ -140,26 +166,31 @@ function isProved({ head, middle, tail }: Frame, value: JsonObject): boolean {
   }
 }
 
-/** The JSON of a chunk around its texts: every second part is the place of one. */
+/** The event of a chunk around its texts. */
 interface Written {
   readonly like: Chunk;
-  readonly parts: readonly string[];
+  readonly head: string;
+  /** Between the two texts; `null` when there is one. */
+  readonly middle: string | null;
+  readonly tail: string;
   readonly contentFirst: boolean;
 }
 
-/** Makes the writer of one stream: the JSON of each piece. What differs in its text alone is not written anew. */
+/** Makes the writer of one stream: the events of each piece. What differs in its text alone is not written anew. */
 export function createPieceWriter(): (piece: Piece) => string {
   let known: Written | null = null;
   return (piece) => {
-    if (!isMoreText(piece)) return JSON.stringify(piece);
+    if (!isMoreText(piece)) return encodeEvent(JSON.stringify(piece));
     if (known?.like !== piece.like) known = writtenOf(piece.like);
-    const { text, obfuscation } = piece;
-    const { parts, contentFirst } = known;
-    const [head, middle, tail] = parts;
-    if (obfuscation === null) return head + text + middle;
-    return contentFirst
-      ? head + text + middle + obfuscation + tail
-      : head + obfuscation + middle + text + tail;
+    const { head, middle, tail, contentFirst } = known;
+    const { texts, obfuscations } = piece;
+    const whole =
+      obfuscations === null || middle === null
+        ? texts
+        : texts.map((text, at) =>
+            contentFirst ? text + middle + obfuscations[at] : obfuscations[at] + middle + text,
+          );
+    return head + whole.join(tail + head) + tail;
   };
 }
 
@@ -167,9 +198,11 @@ function writtenOf(like: Chunk): Written {
   const plain = JSON.stringify(like);
   let sign = stand;
   while (plain.includes(sign)) sign += stand;
-  const hidden = like['obfuscation'] !== undefined;
-  const probe = JSON.stringify(chunkOf({ like, text: `${sign}1`, obfuscation: hidden ? `${sign}2` : null }));
-  const parts = probe.split(sign);
-  const contentFirst = parts[1]?.startsWith('1') === true;
-  return { like, parts: parts.map((part, at) => (at === 0 ? part : part.slice(1))), contentFirst };
+  const hidden = like['obfuscation'] === undefined ? undefined : `${sign}2`;
+  const [head = '', ...parts] = encodeEvent(JSON.stringify(withText(like, `${sign}1`, hidden))).split(sign);
+  const contentFirst = parts[0]?.startsWith('1') === true;
+  const [middle = '', tail] = parts.map((part) => part.slice(1));
+  return tail === undefined
+    ? { like, head, middle: null, tail: middle, contentFirst }
+    : { like, head, middle, tail, contentFirst };
 }

@@ -57,37 +57,45 @@ async function* readEvents(
   speaker: Speaker,
   reader: AnswerReader,
 ): AsyncGenerator<Pieces, void, undefined> {
-  const decoder = createEventDecoder(reader);
+  let pieces: Piece[] = [];
   let events = 0;
   let done = false;
-
-  /** The pieces of some events; what is wrong with one of them is thrown behind those before it. */
-  function* read(data: readonly string[]): Generator<Pieces, void, undefined> {
-    const pieces: Piece[] = [];
-    let failure: unknown = null;
-    for (const one of data) {
+  const decoder = createEventDecoder({
+    maxEventBytes: reader.maxEventBytes,
+    onEvent(data) {
+      if (done) return; // D2: what comes behind it is not read
       events += 1;
-      done = one === '[DONE]';
-      if (done) break; // D2: what comes behind it is not read
-      try {
-        const more = reader.more(one);
-        if (more) pieces.push(more);
-        else pieces.push(...readEvent(one, speaker, reader));
-      } catch (error) {
-        failure = error;
-        break;
-      }
+      done = data === '[DONE]';
+      if (!done) pieces.push(...readEvent(data, speaker, reader));
+    },
+    shortcut(text, at) {
+      const found = done ? null : reader.more(text, at);
+      if (!found) return at;
+      events += 1;
+      pieces.push(found.piece);
+      return found.next;
+    },
+  });
+
+  /** What some bytes bring; what is wrong with an event is thrown behind those before it. */
+  function* read(decode: () => void): Generator<Pieces, void, undefined> {
+    pieces = [];
+    let failure: { readonly error: unknown } | null = null;
+    try {
+      decode();
+    } catch (error) {
+      failure = { error };
     }
     if (pieces.length > 0) yield pieces;
-    if (failure !== null) throw failure;
+    if (failure && !done) throw failure.error;
   }
 
   try {
     for await (const bytes of answer.body) {
-      yield* read(decoder.push(bytes));
+      yield* read(() => decoder.push(bytes));
       if (done) break;
     }
-    if (!done) yield* read(decoder.end());
+    if (!done) yield* read(decoder.end);
   } catch (error) {
     if (!(error instanceof EventTooLargeError)) throw error;
     throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });

@@ -10,7 +10,7 @@ import type {
   ToolResult,
   UpstreamAnswer,
 } from '../../src/openai/chat.ts';
-import { chunkOf } from '../../src/openai/more-text.ts';
+import { chunksOf } from '../../src/openai/more-text.ts';
 import { parseRequest, requestText, type ChatRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
 
@@ -112,6 +112,6 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   async function* replay() {
     yield* batches;
   }
-  const chunks = batches.flat().map(chunkOf);
+  const chunks = batches.flat().flatMap(chunksOf);
   return { requests, calls, parked, kept, chunks, completion: await fold(replay()) };
 }

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createChatReader } from '../../src/openai/answer-reader.ts';
+import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
-import { chunkOf, createPieceWriter, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
+import { chunksOf, createPieceWriter, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
 
@@ -17,13 +18,23 @@ function event(content: unknown, { choice = {}, top = {} }: { choice?: object; t
   });
 }
 
-/** Reads events as a stream is read. */
-function read(events: readonly string[]): Piece[] {
-  const reader = createChatReader();
-  return events.flatMap((data): readonly Piece[] => {
-    const more = reader.more(data);
-    return more ? [more] : reader.event(JSON.parse(data) as JsonObject, data);
+/** Reads events as a stream is read, in reads of so many bytes. */
+function read(events: readonly string[], bytesAtOnce = Infinity): Piece[] {
+  const reader = createChatReader(10_000);
+  const pieces: Piece[] = [];
+  const decoder = createEventDecoder({
+    maxEventBytes: 10_000,
+    onEvent: (data) => pieces.push(...reader.event(JSON.parse(data) as JsonObject, data)),
+    shortcut(text, at) {
+      const found = reader.more(text, at);
+      if (found) pieces.push(found.piece);
+      return found?.next ?? at;
+    },
   });
+  const bytes = Buffer.from(events.map((data) => encodeEvent(data)).join(''));
+  for (let at = 0; at < bytes.length; at += bytesAtOnce) decoder.push(bytes.subarray(at, at + bytesAtOnce));
+  decoder.end();
+  return pieces;
 }
 
 /** Reads events, each with a parser. */
@@ -31,27 +42,30 @@ function parse(events: readonly string[]): Chunk[] {
   return events.flatMap((data) => createChatReader().event(JSON.parse(data) as JsonObject, data));
 }
 
-function write(pieces: readonly Piece[]): string[] {
-  return pieces.map(createPieceWriter());
+function write(pieces: readonly Piece[]): string {
+  return pieces.map(createPieceWriter()).join('');
 }
 
-test('the second event that differs in its text alone is not parsed', () => {
-  const [first, second] = read([event('one'), event(' two')]);
+/** What a writer that knows no shortcut makes of chunks. */
+function writePlainly(chunks: readonly Chunk[]): string {
+  return chunks.map((chunk) => encodeEvent(JSON.stringify(chunk))).join('');
+}
+
+test('events that differ from the first one in their text alone are not parsed, and are one piece', () => {
+  const [first, second, further] = read([event('one'), event(' two'), event(' three')]);
   assert.ok(first && !isMoreText(first));
   assert.ok(second && isMoreText(second));
   assert.equal(second.like, first);
-  assert.equal(second.text, ' two');
+  assert.deepEqual(second.texts, [' two', ' three']);
+  assert.equal(further, undefined);
 });
 
 test('E10: a text of chance that hides lengths stays on its event', () => {
   const events = ['a', 'bc', 'def'].map((text) => event(text, { top: { obfuscation: `x${text}` } }));
   const pieces = read(events);
-  assert.deepEqual(pieces.map(isMoreText), [false, true, true]);
-  assert.deepEqual(pieces.map(chunkOf), parse(events));
-  assert.deepEqual(
-    write(pieces).map((text) => JSON.parse(text) as unknown),
-    parse(events),
-  );
+  assert.deepEqual(pieces.map(isMoreText), [false, true]);
+  assert.deepEqual(pieces.flatMap(chunksOf), parse(events));
+  assert.equal(write(pieces), writePlainly(parse(events)));
 });
 
 const notMore: [string, string][] = [
@@ -87,21 +101,21 @@ test('the member of the text is found where it is, not where it seems to be', ()
       made.choices[0].delta = { content: text };
       return JSON.stringify({ ...decoy.top, ...made });
     });
-    assert.deepEqual(read(events).map(chunkOf), parse(events));
+    assert.deepEqual(read(events).flatMap(chunksOf), parse(events));
   }
 });
 
 test('a stream whose events all differ is soon not learned from any more', () => {
-  const finder = createTextFinder();
+  const finder = createTextFinder(10_000);
   const events = Array.from({ length: 20 }, (_, number) => event('x', { top: { number } }));
   const learned = events.map((data) => {
-    const found = finder.find(data);
+    const found = finder.find(encodeEvent(data), 0);
     const value = JSON.parse(data) as JsonObject;
     finder.learn(data, value, value as unknown as Chunk);
     return found;
   });
   assert.ok(learned.every((found) => found === null));
-  assert.equal(finder.find(event('y', { top: { number: 19 } })), null);
+  assert.equal(finder.find(encodeEvent(event('y', { top: { number: 19 } })), 0), null);
 });
 
 const words = fc.oneof(
@@ -147,15 +161,18 @@ const texts = fc
     ),
   ]);
 
+test('D3: an event over the cap is left to the decoder, which refuses it', () => {
+  const [small, large] = [event('x'), event('y'.repeat(10_000))];
+  assert.throws(() => read([small, small, large, small]), RangeError);
+});
+
 test('what is read and written without a parser is what the parser reads, 100,000 events of any kind', () => {
+  const bytesAtOnce = fc.oneof(fc.constant(Infinity), fc.integer({ min: 1, max: 600 }));
   fc.assert(
-    fc.property(fc.oneof(texts, fc.array(someEvent, { maxLength: 8 })), (events) => {
-      const pieces = read(events);
-      assert.deepEqual(pieces.map(chunkOf), parse(events));
-      assert.deepEqual(
-        write(pieces),
-        pieces.map((piece) => JSON.stringify(chunkOf(piece))),
-      );
+    fc.property(fc.oneof(texts, fc.array(someEvent, { maxLength: 8 })), bytesAtOnce, (events, bytes) => {
+      const pieces = read(events, bytes);
+      assert.deepEqual(pieces.flatMap(chunksOf), parse(events));
+      assert.equal(write(pieces), writePlainly(parse(events)));
     }),
     { numRuns: 25_000 },
   );

@@ -46,6 +46,9 @@ function shortened(bytes: Buffer): Buffer {
 
 /** All events, as one text: comparing it is cheap. */
 function decode(parts: readonly Uint8Array[]): string {
-  const decoder = createEventDecoder({ maxEventBytes: 1_048_576 });
-  return [...parts.flatMap((part) => decoder.push(part)), ...decoder.end()].join('\u0000');
+  const events: string[] = [];
+  const decoder = createEventDecoder({ maxEventBytes: 1_048_576, onEvent: (data) => events.push(data) });
+  parts.forEach(decoder.push);
+  decoder.end();
+  return events.join('\u0000');
 }

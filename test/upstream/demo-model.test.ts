@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Chunk, Json, JsonObject } from '../../src/openai/chat.ts';
-import { chunkOf } from '../../src/openai/more-text.ts';
+import { chunksOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createDemoModel } from '../../src/upstream/demo-model.ts';
 
@@ -79,7 +79,7 @@ async function ask(messages: object[], more: object = {}): Promise<Answer> {
   const chunks: Chunk[] = [];
   const signal = new AbortController().signal;
   const { pieces: read } = await createDemoModel().ask(request, signal);
-  for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
+  for await (const pieces of read) chunks.push(...pieces.flatMap(chunksOf));
   const calls = new Map<number, { name: string; text: string }>();
   let content = '';
   for (const { delta } of chunks.flatMap((chunk) => chunk.choices)) {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isGatewayError, UpstreamError } from '../../src/errors.ts';
 import type { Chunk } from '../../src/openai/chat.ts';
-import { chunkOf } from '../../src/openai/more-text.ts';
+import { chunksOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createUpstreams } from '../../src/upstream/upstream.ts';
 import { never, startEgress, startPeer } from '../egress/peers.ts';
@@ -85,7 +85,7 @@ for (const [endpoint, count] of Object.entries(endpoints)) {
       let outcome: number | string = 200;
       try {
         const { pieces: read } = await door(request, never());
-        for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
+        for await (const pieces of read) chunks.push(...pieces.flatMap(chunksOf));
         assert.ok(chunks.some((chunk) => chunk.choices.length > 0));
       } catch (error) {
         if (!(error instanceof UpstreamError) && !isGatewayError(error)) throw error;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import type { Chunk, UpstreamAnswer } from '../../src/openai/chat.ts';
-import { chunkOf } from '../../src/openai/more-text.ts';
+import { chunksOf } from '../../src/openai/more-text.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { createUpstreams, type Upstream } from '../../src/upstream/upstream.ts';
 import type { AskContext } from '../../src/upstream/ask.ts';
@@ -33,7 +33,7 @@ async function ask(upstream: Upstream, context: Partial<AskContext> = {}, signal
   const door = upstream.ask({ headers: {}, authorization: null, onAnswer, ...context });
   const chunks: Chunk[] = [];
   const { pieces: read } = await door(request, signal);
-  for await (const pieces of read) chunks.push(...pieces.map(chunkOf));
+  for await (const pieces of read) chunks.push(...pieces.flatMap(chunksOf));
   return { chunks, headers };
 }
 
@@ -554,6 +554,6 @@ test('K5, C4: an upstream that thinks in silence between the events of /v1/respo
   const tools = '[{"type":"function","function":{"name":"f"}}]';
   const asked = parseRequest(`{"model":"m","messages":[],"tools":${tools}}`);
   const answer = await Array.fromAsync((await door?.(asked, never()))?.pieces ?? []);
-  const chunks = answer.flat().map(chunkOf);
+  const chunks = answer.flat().flatMap(chunksOf);
   assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'stop');
 });
