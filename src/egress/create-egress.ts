@@ -61,12 +61,10 @@ export function createEgress(options: EgressOptions): Egress {
     upstream(name, url) {
       const { origin } = parseTarget(new URL(url).origin);
       const send = open(JSON.stringify(['upstream', name, origin]), upstreamRules(own), false);
-      return async (request, signal) => {
+      return (request, signal) => {
         if (request.origin === origin) return send(request, signal);
-        throw new EgressError(
-          'address_refused',
-          `${request.origin} is not the upstream '${name}' (${origin}).`,
-        );
+        const message = `${request.origin} is not the upstream '${name}' (${origin}).`;
+        return Promise.reject(new EgressError('address_refused', message));
       };
     },
     async close() {

@@ -119,7 +119,8 @@ export async function prepareExchange(
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
   const mayInject = !both && upstream.capabilities.of(restored).tools !== 'none';
-  const kept = mayInject ? await findSteps(consumer, client, options) : new Map<number, KeptSteps>();
+  const answers = mayInject && options.steps ? answersIn(client) : new Map<number, string>();
+  const kept = answers.size > 0 ? await findSteps(consumer, answers, options) : new Map<number, KeptSteps>();
   const remembered = kept.size === 0 ? restored : reinsert(restoreSteps(modern, kept, origin), parts, origin);
   const offered = mayInject
     ? inject(remembered, tools.injection(upstream.form))
@@ -163,15 +164,13 @@ export async function prepareExchange(
 /** M18: what earlier answers of this conversation hide, by the places of the answers. */
 async function findSteps(
   { partition }: Consumer,
-  client: ChatRequest,
+  answers: ReadonlyMap<number, string>,
   { steps }: ExchangeOptions,
 ): Promise<Map<number, KeptSteps>> {
-  const answers = steps ? answersIn(client) : new Map<number, string>();
-  if (!steps || answers.size === 0) return new Map();
-  const found = await steps.find(partition, [...answers.values()]);
+  const found = await steps?.find(partition, [...answers.values()]);
   return new Map(
     [...answers].flatMap(([place, id]) => {
-      const newest = found.get(id)?.at(-1);
+      const newest = found?.get(id)?.at(-1);
       return newest ? [[place, newest] as const] : [];
     }),
   );

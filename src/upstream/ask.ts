@@ -12,7 +12,7 @@ import { chatDialect, createResponsesDialect, pointsToResponses, type Dialect } 
 import { readFailure, type Speaker } from './failure.ts';
 import { fitRequest } from './fit-request.ts';
 import { askHeaders, requestIdOf, shownHeaders, type InboundHeaders } from './headers.ts';
-import { askAgain, overDeadSocket } from './retry.ts';
+import { createRetry, type Retry } from './retry.ts';
 
 /** On whose behalf an upstream is asked. */
 export interface AskContext {
@@ -56,42 +56,41 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
   const { name, key, scrub } = connection;
   const speaker: Speaker = { name, credential: { key, authorization: context.authorization }, scrub };
   const headers = askHeaders(context.headers, speaker.credential);
-  const responses = createResponsesDialect();
   let dialect = chatDialect;
   let capabilities: Capabilities | null = null;
 
-  async function post(request: ChatRequest, signal: AbortSignal): Promise<EgressAnswer> {
-    const body = dialect.body(request);
-    const answer = await overDeadSocket(() => connection.post(dialect, headers, body, signal));
-    if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
-    return answer;
-  }
-
-  /** C2: a first step whose refusal points to `/v1/responses` goes there at once, if it can and the upstream has it. */
-  async function postFirst(request: ChatRequest, signal: AbortSignal): Promise<EgressAnswer> {
-    try {
-      return await post(request, signal);
-    } catch (refusal) {
-      if (dialect === responses || !pointsToResponses(refusal) || !hasResponsesForm(request)) throw refusal;
-      dialect = responses;
-      const answer = await post(request, signal).catch((error: unknown) => {
-        throw error instanceof UpstreamError && error.statusCode === 404 ? refusal : error;
-      });
-      connection.capabilities.learn(request, 'responses', lessonTime);
-      return answer;
+  async function post(request: ChatRequest, firstStep: boolean, signal: AbortSignal): Promise<EgressAnswer> {
+    let retry: Retry | null = null;
+    let refusal: unknown = null;
+    for (;;) {
+      try {
+        const answer = await connection.post(dialect, headers, dialect.body(request), signal);
+        if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
+        if (refusal) connection.capabilities.learn(request, 'responses', lessonTime);
+        return answer;
+      } catch (error) {
+        // C2: a refusal that points to `/v1/responses` is followed there, if the request can be said there.
+        const refusedChat = firstStep && dialect === chatDialect && pointsToResponses(error);
+        if (refusedChat && hasResponsesForm(request)) {
+          refusal = error;
+          dialect = createResponsesDialect();
+          continue;
+        }
+        // The upstream does not have it.
+        if (refusal && error instanceof UpstreamError && error.statusCode === 404) throw refusal;
+        await (retry ??= createRetry(firstStep))(error, signal);
+      }
     }
   }
 
   return async (request, signal) => {
     const firstStep = capabilities === null;
     capabilities ??= connection.capabilities.of(request);
-    const withTools = hasElements(request, 'tools');
-    if (firstStep && withTools && capabilities.tools === 'responses') dialect = responses;
-    const fitted = fitRequest(request, capabilities);
+    if (firstStep && capabilities.tools === 'responses' && hasElements(request, 'tools'))
+      dialect = createResponsesDialect();
     const named = (error: unknown): unknown => (signal.aborted ? signal.reason : connection.translate(error));
     try {
-      const attempt = () => (firstStep ? postFirst : post)(fitted, signal);
-      const answer = await askAgain(attempt, firstStep, signal);
+      const answer = await post(fitRequest(request, capabilities), firstStep, signal);
       context.onAnswer(shownHeaders(answer.headers, speaker.credential), requestIdOf(answer.headers));
       return await openAnswer(answer, speaker, dialect.reader(connection.maxEventBytes), named);
     } catch (error) {

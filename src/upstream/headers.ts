@@ -83,7 +83,7 @@ const hiddenNames = new Set([
 /** The headers of a step's request (Q7). */
 export function askHeaders(inbound: InboundHeaders, credential: Credential): Outbound {
   return {
-    ...pick(inbound, (name) => askNames.includes(name)),
+    ...pickNamed(inbound, askNames),
     ...credentialHeaders(inbound, credential),
     accept: 'application/json, text/event-stream',
     'content-type': 'application/json',
@@ -112,8 +112,11 @@ export function forwardHeaders(
 
 /** What a client sees of an interpreted answer's headers (F6). */
 export function shownHeaders(headers: InboundHeaders, credential: Credential): Outbound {
-  const names = credential.key === undefined ? [...answerNames, ...accountNames] : answerNames;
-  return pick(headers, (name) => names.includes(name) || name.startsWith(answerPrefix));
+  return {
+    ...pick(headers, (name) => name.startsWith(answerPrefix)),
+    ...pickNamed(headers, answerNames),
+    ...(credential.key === undefined && pickNamed(headers, accountNames)),
+  };
 }
 
 /** The upstream's own id of a request, for the audit (F6). */
@@ -132,14 +135,19 @@ export function passedHeaders(headers: InboundHeaders, credential: Credential): 
 
 function credentialHeaders(inbound: InboundHeaders, { key, authorization }: Credential): Outbound {
   if (key !== undefined) return { authorization: `Bearer ${key}` };
-  const account = pick(inbound, (name) => accountNames.includes(name));
+  const account = pickNamed(inbound, accountNames);
   return authorization === null ? account : { ...account, authorization };
 }
 
 function pick(headers: InboundHeaders, wanted: (name: string) => boolean): Outbound {
+  return pickNamed(headers, Object.keys(headers).filter(wanted));
+}
+
+function pickNamed(headers: InboundHeaders, names: readonly string[]): Outbound {
   const picked: Outbound = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && wanted(name)) picked[name] = text(value);
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = text(value);
   }
   return picked;
 }

@@ -1,6 +1,6 @@
 // When an upstream is asked once more for the same step (`wire.md` T2, F3).
 import { setTimeout as wait } from 'node:timers/promises';
-import { EgressError, type EgressAnswer } from '../egress/egress.ts';
+import { EgressError } from '../egress/egress.ts';
 import { UpstreamError } from '../errors.ts';
 
 const passing = new Set([500, 502, 503, 504]);
@@ -9,39 +9,44 @@ const passing = new Set([500, 502, 503, 504]);
 const patience = { failure: 5_000, limited: 20_000 };
 const maxLimited = 2;
 
-/** Sends one request and gives a successful answer, or throws. */
-export type Post = (signal: AbortSignal) => Promise<EgressAnswer>;
-
 /** Repeats a request at once, and silently, when a kept-alive socket had died before any byte of an answer (N13). */
-export async function overDeadSocket<T>(post: () => Promise<T>): Promise<T> {
-  try {
-    return await post();
-  } catch (error) {
-    if (error instanceof EgressError && error.reusedSocket) return post();
+export function overDeadSocket<T>(post: () => Promise<T>): Promise<T> {
+  return post().catch((error: unknown) => {
+    if (isDeadSocket(error)) return post();
     throw error;
-  }
+  });
 }
 
+/** Resolves when a failed step is to be posted once more; throws the error when it is not. */
+export type Retry = (error: unknown, signal: AbortSignal) => Promise<void>;
+
 /**
- * Repeats a failed step: once after 500, 502, 503, 504 and after Groq's `tool_use_failed`, twice after 429, but not
- * in the first step, where the client's own retry is the better one. All before any byte has gone to the client.
+ * Makes the rule for one step. It is posted again at once over a dead socket (as {@link overDeadSocket}); once after
+ * 500, 502, 503, 504 and after Groq's `tool_use_failed`; twice after 429, but not in the first step, where the client's
+ * own retry is the better one. All before any byte has gone to the client.
  */
-export async function askAgain(post: Post, firstStep: boolean, signal: AbortSignal): Promise<EgressAnswer> {
+export function createRetry(firstStep: boolean): Retry {
+  let deadSocket = false;
   let failures = 0;
   let limited = 0;
-  for (;;) {
-    try {
-      return await post(signal);
-    } catch (error) {
-      if (!(error instanceof UpstreamError) || error.headers['x-should-retry'] === 'false') throw error;
-      const pause = pauseBefore(error);
-      if (isPassing(error) && failures === 0 && pause <= patience.failure) failures += 1;
-      else if (isLimited(error) && !firstStep && limited < maxLimited && pause <= patience.limited)
-        limited += 1;
-      else throw error;
-      await wait(pause, undefined, { signal });
+  return async (error, signal) => {
+    if (isDeadSocket(error) && !deadSocket) {
+      deadSocket = true;
+      return;
     }
-  }
+    if (!(error instanceof UpstreamError) || error.headers['x-should-retry'] === 'false') throw error;
+    const pause = pauseBefore(error);
+    if (isPassing(error) && failures === 0 && pause <= patience.failure) failures += 1;
+    else if (isLimited(error) && !firstStep && limited < maxLimited && pause <= patience.limited)
+      limited += 1;
+    else throw error;
+    deadSocket = false;
+    await wait(pause, undefined, { signal });
+  };
+}
+
+function isDeadSocket(error: unknown): boolean {
+  return error instanceof EgressError && error.reusedSocket;
 }
 
 function isLimited(error: UpstreamError): boolean {
