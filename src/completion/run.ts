@@ -15,7 +15,7 @@ import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
-import { charactersOf, step, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
+import { charactersOf, createStep, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
 import type { AssemblerOptions, Owner } from './tool-calls.ts';
 import { addUsage, completionTokens } from './usage.ts';
 
@@ -143,7 +143,14 @@ async function* read(
   { pieces }: UpstreamAnswer,
   options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
-  const outcome = yield* step(pieces, { ...run, ...options });
+  const { answer, assembler, holdText, lastCharacter } = run;
+  const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
+  for await (const some of pieces) {
+    const visible = step.take(some);
+    if (visible.length > 0) yield visible;
+  }
+  const { visible, outcome } = step.end();
+  if (visible.length > 0) yield visible;
   run.spent.steps += 1;
   run.onStep(outcome.usage, outcome.id);
   run.usage = addUsage(run.usage, outcome.usage);

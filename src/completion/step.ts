@@ -1,4 +1,4 @@
-// One step: asks the upstream once, forwards what the client may see at once, holds the gateway's own calls.
+// One step: of an upstream's answer, what the client sees at once, and what the loop needs when it is over.
 import type { Chunk, ChunkChoice, Json, JsonObject, Message, Piece, Pieces, Usage } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { chunksOf, isMoreText } from '../openai/more-text.ts';
@@ -54,11 +54,15 @@ interface Shown {
   readonly choice: StepChoiceState;
 }
 
-/** Reads one upstream answer. Yields what the client sees of it; returns what the loop needs. */
-export async function* step(
-  chunks: AsyncIterable<Pieces> | readonly Pieces[],
-  options: StepOptions,
-): AsyncGenerator<Pieces, StepOutcome, undefined> {
+/** One upstream answer, as it is read. */
+export interface Step {
+  /** What the client sees of some pieces of the answer. */
+  readonly take: (pieces: Pieces) => Pieces;
+  /** The answer is over: what the client sees of its end, and what the loop needs of it. */
+  readonly end: () => { readonly visible: Pieces; readonly outcome: StepOutcome };
+}
+
+export function createStep(options: StepOptions): Step {
   const { answer } = options;
   const choices = new Map<number, StepChoiceState>();
   let usage: Usage | null = null;
@@ -109,7 +113,7 @@ export async function* step(
     return visible;
   }
 
-  for await (const pieces of chunks) {
+  function take(pieces: Pieces): Pieces {
     const visible: Piece[] = [];
     for (const piece of pieces) {
       const like = isMoreText(piece) ? piece.like : piece;
@@ -120,18 +124,22 @@ export async function* step(
         visible.push({ ...piece, like: shown.to });
       } else for (const chunk of chunksOf(piece)) visible.push(...show(chunk, like));
     }
-    if (visible.length > 0) yield visible;
+    return visible;
   }
 
-  const visible: Piece[] = waiting.map((members) => answer.extra(members));
-  const ends: StepChoice[] = [];
-  for (const choice of choices.values()) {
-    const { visible: late, end } = choice.end();
-    visible.push(...late.map((piece) => answer.delta(piece)));
-    ends.push(end);
-  }
-  if (visible.length > 0) yield visible;
-  return { choices: ends, usage, id, top };
+  return {
+    take,
+    end() {
+      const visible: Piece[] = waiting.map((members) => answer.extra(members));
+      const ends: StepChoice[] = [];
+      for (const choice of choices.values()) {
+        const { visible: late, end } = choice.end();
+        visible.push(...late.map((piece) => answer.delta(piece)));
+        ends.push(end);
+      }
+      return { visible, outcome: { choices: ends, usage, id, top } };
+    },
+  };
 }
 
 /** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */

@@ -1,6 +1,6 @@
 // Sends requests to one kind of destination: pools, and what every outbound request carries.
 import { Agent, Client, Pool, type Dispatcher } from 'undici';
-import { EgressError, type Send } from './egress.ts';
+import { EgressError, type EgressAnswer, type EgressRequest, type Send } from './egress.ts';
 import { Exchange, type Carrier } from './exchange.ts';
 import { createConnector, parseTarget, type Resolve, type Rules, type Target } from './guard.ts';
 
@@ -69,7 +69,7 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     return target;
   }
 
-  const send: Send = async (request, signal) => {
+  function dispatch(request: EgressRequest, signal: AbortSignal): Promise<EgressAnswer> {
     signal.throwIfAborted();
     const target = targetOf(request.origin);
     rules.admitHost(target);
@@ -87,6 +87,14 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     const exchange = new Exchange(request, signal);
     agent.dispatch(dispatched, exchange);
     return exchange.answer;
+  }
+
+  const send: Send = (request, signal) => {
+    try {
+      return dispatch(request, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
   return { send, close: () => agent.destroy(new EgressError('unreachable', 'Egress is closed.')) };
 }

@@ -1,5 +1,7 @@
 // What a run says, in the bytes that go out, kept so that several may read it from its start: the first client, and one that comes back for it.
 
+import type { Source } from './run-record.ts';
+
 /** `cut`: nobody waited for it any more. */
 export type LogState = 'open' | 'done' | 'failed' | 'cut';
 
@@ -11,7 +13,7 @@ export interface EventLog {
   /** Resolves when the source has ended, however it did. */
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
-  readonly read: () => AsyncGenerator<Uint8Array, void, undefined>;
+  readonly read: () => AsyncIterableIterator<Uint8Array, void>;
   /** All pieces together. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
@@ -36,11 +38,11 @@ const lag = 64 * 1024;
  * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
  */
 export function createEventLog(
-  from: AsyncGenerator<Uint8Array, void, undefined>,
+  from: Source<Uint8Array>,
   { keep, maxKept = maxKeptBytes }: EventLogOptions,
 ): EventLog {
   /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
-  let source: AsyncGenerator<Uint8Array, void, undefined> | null = from;
+  let source: Source<Uint8Array> | null = from;
   let pieces: Uint8Array[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -91,15 +93,23 @@ export function createEventLog(
 
   const mayCome = (at: number): boolean => state === 'open' && at >= dropped + pieces.length;
 
-  async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let at = 0; ; at += 1) {
-      while (mayCome(at)) await (pulling ??= pull());
-      if (at < dropped) throw new Error('a reader fell too far behind');
-      const piece = pieces[at - dropped];
-      if (piece !== undefined) yield piece;
-      else if (state === 'done') return;
-      else throw failure;
-    }
+  function read(): AsyncIterableIterator<Uint8Array, void> {
+    let at = 0;
+    return {
+      async next() {
+        while (mayCome(at)) await (pulling ??= pull());
+        if (at < dropped) throw new Error('a reader fell too far behind');
+        const piece = pieces[at - dropped];
+        at += 1;
+        if (piece !== undefined) return { done: false, value: piece };
+        if (state === 'done') return { done: true, value: undefined };
+        throw failure;
+      },
+      return: () => Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   return {

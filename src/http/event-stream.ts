@@ -19,7 +19,7 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-type Events = AsyncGenerator<Uint8Array, void, undefined>;
+type Events = AsyncIterableIterator<Uint8Array, void>;
 
 /** A stream that may begin: its status is known. */
 export interface OpenStream {
@@ -43,7 +43,7 @@ export async function openEventStream(events: Events, options: StreamOptions): P
       response.once('close', () => {
         clearTimeout(beat);
         // The run is aborted by its own signal: nothing has to be awaited.
-        events.return().catch(() => undefined);
+        events.return?.().catch(() => undefined);
       });
       if (!started) response.write(keepAliveComment);
       try {

@@ -12,6 +12,9 @@ export interface RunFacts {
   readonly stream: boolean;
 }
 
+/** What is read piece by piece, and may be left before its end. */
+export type Source<Said> = Pick<AsyncGenerator<Said, void, undefined>, 'next' | 'return'>;
+
 export interface RunRecorder {
   /** The door to the plugins, watched. */
   readonly call: (call: Doors['call']) => Doors['call'];
@@ -19,10 +22,7 @@ export interface RunRecorder {
   /** An upstream has answered a request, under this id of its own. */
   readonly onAnswer: (requestId: string | null) => void;
   /** The answer, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
-  readonly watch: <Said>(
-    answer: AsyncGenerator<Said, void, undefined>,
-    signal: AbortSignal,
-  ) => AsyncGenerator<Said, void, undefined>;
+  readonly watch: <Said>(answer: Source<Said>, signal: AbortSignal) => Source<Said>;
   /** The same for an answer that is one value. */
   readonly watchOne: <Said>(answer: Promise<Said>, signal: AbortSignal) => Promise<Said>;
   /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
@@ -78,18 +78,30 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
       if (result.call) pluginCalls += 1;
       return result;
     },
-    async *watch(answer, signal) {
-      let outcome: Outcome = [499, 'client_closed_request'];
-      try {
-        yield* answer;
-        outcome = complete;
-      } catch (error) {
-        const shown: unknown = signal.aborted ? signal.reason : error;
-        outcome = outcomeOf(shown);
-        throw shown;
-      } finally {
-        write(outcome);
-      }
+    watch(answer, signal) {
+      let written = false;
+      const end = (outcome: Outcome): void => {
+        if (!written) write(outcome);
+        written = true;
+      };
+      return {
+        async next() {
+          try {
+            const said = await answer.next();
+            if (said.done) end(complete);
+            return said;
+          } catch (error) {
+            const shown: unknown = signal.aborted ? signal.reason : error;
+            end(outcomeOf(shown));
+            throw shown;
+          }
+        },
+        async return() {
+          const left = await answer.return();
+          end([499, 'client_closed_request']);
+          return left;
+        },
+      };
     },
     async watchOne(answer, signal) {
       try {

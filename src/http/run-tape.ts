@@ -174,19 +174,24 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       return answer;
     }
 
-    async function* listen(
+    function listen(
       key: string,
       answer: AsyncIterable<Pieces> | readonly Pieces[],
-    ): AsyncGenerator<Pieces, void, undefined> {
+    ): AsyncIterable<Pieces> | readonly Pieces[] {
       let kept: Piece[] = [];
       let chunks = 0;
-      for await (const pieces of answer) {
+      const hear = (pieces: Pieces): void => {
         for (const piece of pieces) chunks += isMoreText(piece) ? piece.texts.length : 1;
         if (chunks <= maxChunks) kept.push(...pieces);
         else kept = [];
-        yield pieces;
-      }
-      if (chunks <= maxChunks) pending.set(key, () => kept);
+      };
+      const end = (): void => {
+        if (chunks <= maxChunks) pending.set(key, () => kept);
+      };
+      if (Symbol.asyncIterator in answer) return overheard(answer, hear, end);
+      answer.forEach(hear);
+      end();
+      return answer;
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
@@ -246,6 +251,25 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   }
 
   return { play, keep, hadSideEffect: () => sideEffect, created, settled };
+}
+
+/** A source, heard while others read it. A generator in between would cost three times as much. */
+function overheard<Said>(
+  source: AsyncIterable<Said>,
+  hear: (said: Said) => void,
+  end: () => void,
+): AsyncIterable<Said> {
+  const said = source[Symbol.asyncIterator]();
+  const heard = (result: IteratorResult<Said>): IteratorResult<Said> => {
+    if (result.done) end();
+    else hear(result.value);
+    return result;
+  };
+  const iterator: AsyncIterator<Said> = {
+    next: async () => heard(await said.next()),
+    return: async () => (await said.return?.()) ?? { done: true, value: undefined },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 function replay(step: string): UpstreamAnswer {

@@ -27,9 +27,9 @@ export async function openAnswer(
     throw gatewayError('upstream_empty', [speaker.name]);
   }
   if (type === 'text/event-stream') {
-    const events = readEvents(answer, speaker, reader);
+    const events = readEvents(answer, speaker, reader, named);
     const first = await events.next();
-    return { whole: null, pieces: first.done ? [] : goOn(first.value, events, named) };
+    return { whole: null, pieces: first.done ? [] : goOn(first.value, events) };
   }
   if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
   await answer.body[Symbol.asyncIterator]().return?.();
@@ -37,25 +37,26 @@ export async function openAnswer(
   throw gatewayError('upstream_bad_content_type', [speaker.name, words]);
 }
 
-async function* goOn(
-  first: Pieces,
-  events: AsyncGenerator<Pieces, void, undefined>,
-  named: (error: unknown) => unknown,
-): AsyncGenerator<Pieces, void, undefined> {
-  try {
-    yield first;
-    yield* events;
-  } catch (error) {
-    throw named(error);
-  } finally {
-    await events.return();
-  }
+/** The pieces of a stream of which the first ones have been read. */
+function goOn(first: Pieces, events: AsyncGenerator<Pieces, void, undefined>): AsyncIterable<Pieces> {
+  let waiting: Pieces | null = first;
+  const rest: AsyncIterator<Pieces> = {
+    next() {
+      if (!waiting) return events.next();
+      const value = waiting;
+      waiting = null;
+      return Promise.resolve({ done: false, value });
+    },
+    return: () => events.return(),
+  };
+  return { [Symbol.asyncIterator]: () => rest };
 }
 
 async function* readEvents(
   answer: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
+  named: (error: unknown) => unknown,
 ): AsyncGenerator<Pieces, void, undefined> {
   let pieces: Piece[] = [];
   let events = 0;
@@ -97,7 +98,7 @@ async function* readEvents(
     }
     if (!done) yield* read(decoder.end);
   } catch (error) {
-    if (!(error instanceof EventTooLargeError)) throw error;
+    if (!(error instanceof EventTooLargeError)) throw named(error);
     throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });
   }
   if (events === 0) throw gatewayError('upstream_empty', [speaker.name]);
