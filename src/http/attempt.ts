@@ -14,7 +14,7 @@ import { readElements, readMember, type ChatRequest } from '../openai/request.ts
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
 import { createBodyLog } from './body-log.ts';
-import { createEventLog, type EventLog } from './event-log.ts';
+import { createEventLog, type EventLog, type EventLogOptions, type Source } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
 import { createRunRecorder, type RunFacts, type RunRecorder } from './run-record.ts';
@@ -64,8 +64,6 @@ interface Begun {
   readonly newId: RunOptions['newId'];
 }
 
-type Bytes = AsyncGenerator<Uint8Array, void, undefined>;
-
 /** Prepares an attempt. It begins when its log is read, and ends when no response waits for it any more. */
 export function prepareAttempt(exchange: Exchange, tape: RunTape, options: AttemptOptions): Attempt {
   const streamed = isStreamed(exchange);
@@ -77,9 +75,16 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const headers: Record<string, string> = {};
   const recorder = createRecorder(exchange, streamed, options);
   const work: Work = { exchange, streamed, signals, tape, options, recorder, headers };
-  const log = streamed
-    ? createEventLog(recorder.watch(eventsOf(work), signal), tape)
-    : createBodyLog(() => recorder.watchOne(bodyOf(work), signal), tape);
+  const kept: EventLogOptions = {
+    keep: tape.keep,
+    onEnd(failure) {
+      // When the signal ended the run, its reason is shown in place of what it led to.
+      const shown = failure && { error: signal.aborted ? (signal.reason as unknown) : failure.error };
+      recorder.end(shown);
+      return shown?.error;
+    },
+  };
+  const log = streamed ? createEventLog(eventsOf(work), kept) : createBodyLog(() => bodyOf(work), kept);
   return attemptOf({ id: exchange.request.id, log, headers, tape, watched: signals });
 }
 
@@ -106,13 +111,23 @@ export function isStreamed({ client }: Exchange): boolean {
   return readMember(client, 'stream') === true;
 }
 
-async function* eventsOf(work: Work): Bytes {
+function eventsOf(work: Work): Source {
   const write = createPieceWriter();
-  for await (const pieces of goOn(work, await begin(work))) {
-    let text = '';
-    for (const piece of pieces) text += write(piece);
-    yield Buffer.from(text);
-  }
+  let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
+  return {
+    async next() {
+      answer ??= goOn(work, await begin(work));
+      const { done, value: pieces } = await answer.next();
+      if (done) return { done, value: undefined };
+      let text = '';
+      for (const piece of pieces) text += write(piece);
+      return { done: false, value: Buffer.from(text) };
+    },
+    async return() {
+      await answer?.return();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 async function bodyOf(work: Work): Promise<Uint8Array> {

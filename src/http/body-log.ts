@@ -1,10 +1,10 @@
 // What a run says when it says one JSON body: the log of `event-log.ts` without its pieces.
-import { maxKeptBytes, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
+import { maxKeptBytes, shownAsIs, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
 
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
   begin: () => Promise<Uint8Array>,
-  { keep, maxKept = maxKeptBytes }: EventLogOptions,
+  { keep, maxKept = maxKeptBytes, onEnd = shownAsIs }: EventLogOptions,
 ): EventLog {
   const closed = Promise.withResolvers<void>();
   /** Let go once used: a log may be kept for minutes, and everything about its run hangs on this. */
@@ -37,9 +37,11 @@ export function createBodyLog(
 
   async function run(answer: Promise<Uint8Array>): Promise<void> {
     try {
-      done(await answer);
+      const bytes = await answer;
+      onEnd(null);
+      done(bytes);
     } catch (error) {
-      fail('failed', error);
+      fail('failed', onEnd({ error }));
     }
   }
 

@@ -1,7 +1,5 @@
 // What a run says, in the bytes that go out, kept so that several may read it from its start: the first client, and one that comes back for it.
 
-import type { Source } from './run-record.ts';
-
 /** `cut`: nobody waited for it any more. */
 export type LogState = 'open' | 'done' | 'failed' | 'cut';
 
@@ -20,11 +18,16 @@ export interface EventLog {
   readonly cut: (reason: unknown) => void;
 }
 
+/** What is read piece by piece, and may be left before its end. */
+export type Source = Pick<AsyncGenerator<Uint8Array, void, undefined>, 'next' | 'return'>;
+
 export interface EventLogOptions {
   /** Asks for room to keep that many bytes (negative: gives it back). `false`: there is none. */
   readonly keep: (bytes: number) => boolean;
   /** Bytes of one log that is kept whole. */
   readonly maxKept?: number;
+  /** Hears that the source has ended, before any reader does; gives the error that they get for it. May be called twice. */
+  readonly onEnd?: (failure: { readonly error: unknown } | null) => unknown;
 }
 
 /** Bytes of one log that is kept whole, unless said otherwise (`wire.md` T6). */
@@ -38,11 +41,11 @@ const lag = 64 * 1024;
  * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
  */
 export function createEventLog(
-  from: Source<Uint8Array>,
-  { keep, maxKept = maxKeptBytes }: EventLogOptions,
+  from: Source,
+  { keep, maxKept = maxKeptBytes, onEnd = shownAsIs }: EventLogOptions,
 ): EventLog {
   /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
-  let source: Source<Uint8Array> | null = from;
+  let source: Source | null = from;
   let pieces: Uint8Array[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -64,10 +67,11 @@ export function createEventLog(
   async function pull(): Promise<void> {
     try {
       const next = await source?.next();
-      if (!next || next.done) end('done');
-      else add(next.value);
+      if (next && !next.done) return add(next.value);
+      onEnd(null);
+      end('done');
     } catch (error) {
-      end('failed', error);
+      end('failed', onEnd({ error }));
     } finally {
       pulling = null;
     }
@@ -120,8 +124,16 @@ export function createEventLog(
     all: async () => Buffer.concat(await Array.fromAsync(read())),
     cut(reason) {
       // A source that waits ends after its wait, which the signal of the run ends.
-      source?.return().catch(() => undefined);
+      source
+        ?.return()
+        .catch(() => undefined)
+        .finally(() => onEnd({ error: reason }));
       end('cut', reason);
     },
   };
+}
+
+/** What `onEnd` does when nobody listens. */
+export function shownAsIs(failure: { readonly error: unknown } | null): unknown {
+  return failure?.error;
 }

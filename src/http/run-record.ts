@@ -12,19 +12,14 @@ export interface RunFacts {
   readonly stream: boolean;
 }
 
-/** What is read piece by piece, and may be left before its end. */
-export type Source<Said> = Pick<AsyncGenerator<Said, void, undefined>, 'next' | 'return'>;
-
 export interface RunRecorder {
   /** The door to the plugins, watched. */
   readonly call: (call: Doors['call']) => Doors['call'];
   readonly onStep: RunOptions['onStep'];
   /** An upstream has answered a request, under this id of its own. */
   readonly onAnswer: (requestId: string | null) => void;
-  /** The answer, looked at. When the signal ended the run, its reason is thrown in place of what it led to. */
-  readonly watch: <Said>(answer: Source<Said>, signal: AbortSignal) => Source<Said>;
-  /** The same for an answer that is one value. */
-  readonly watchOne: <Said>(answer: Promise<Said>, signal: AbortSignal) => Promise<Said>;
+  /** Writes the record, when first called; `failure`: what ended the run in place of its answer. */
+  readonly end: (failure: { readonly error: unknown } | null) => void;
   /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
   readonly answered: () => boolean;
   readonly pluginCalls: () => number;
@@ -35,6 +30,7 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
   const completionIds: string[] = [];
   const upstreamRequestIds: string[] = [];
   let answered = false;
+  let ended = false;
   let steps = 0;
   let pluginCalls = 0;
   let promptTokens = 0;
@@ -78,48 +74,14 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
       if (result.call) pluginCalls += 1;
       return result;
     },
-    watch(answer, signal) {
-      let written = false;
-      const end = (outcome: Outcome): void => {
-        if (!written) write(outcome);
-        written = true;
-      };
-      return {
-        async next() {
-          try {
-            const said = await answer.next();
-            if (said.done) end(complete);
-            return said;
-          } catch (error) {
-            const shown: unknown = signal.aborted ? signal.reason : error;
-            end(outcomeOf(shown));
-            throw shown;
-          }
-        },
-        async return() {
-          const left = await answer.return();
-          end([499, 'client_closed_request']);
-          return left;
-        },
-      };
-    },
-    async watchOne(answer, signal) {
-      try {
-        const said = await answer;
-        write(complete);
-        return said;
-      } catch (error) {
-        const shown: unknown = signal.aborted ? signal.reason : error;
-        write(outcomeOf(shown));
-        throw shown;
-      }
+    end(failure) {
+      if (!ended) write(failure ? outcomeOf(failure.error) : [200, null]);
+      ended = true;
     },
   };
 }
 
 type Outcome = readonly [status: number, error: string | null];
-
-const complete: Outcome = [200, null];
 
 /** F-U45: `null` for what is no count of tokens. */
 function count(usage: Usage | null, name: string): number | null {
