@@ -3,6 +3,7 @@ import type {
   JsonObject,
   Message,
   Pieces,
+  PiecesListener,
   PluginCall,
   ToolCall,
   ToolResult,
@@ -49,6 +50,8 @@ export interface RunOptions {
   readonly trace: 'none' | 'summary' | 'full';
   /** Hears of each finished step: what it counted, and the upstream's id of the answer (M1). */
   readonly onStep: (usage: Usage | null, id: string) => void;
+  /** Hears what the client sees at once, while the reader of the run waits; `null`: the reader gets everything. */
+  readonly listener: PiecesListener | null;
   /** Unix seconds. */
   readonly created: number;
   /** That many random alphanumerics. */
@@ -145,6 +148,17 @@ async function* read(
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
   const { answer, assembler, holdText, lastCharacter } = run;
   const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
+  const { listener } = run;
+  // Of several choices that go on side by side, the reader keeps the order.
+  if (listener && run.choicesOpen < 2 && 'listen' in pieces) {
+    pieces.listen?.({
+      ready: listener.ready,
+      hear(some) {
+        const visible = step.take(some);
+        if (visible.length > 0) listener.hear(visible);
+      },
+    });
+  }
   for await (const some of pieces) {
     const visible = step.take(some);
     if (visible.length > 0) yield visible;

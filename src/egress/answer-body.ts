@@ -1,4 +1,5 @@
 // The bytes of an answer on their way from the socket to one reader. A stream of Node's would do it at ten times the cost.
+import type { AnswerBytes, BytesListener } from './egress.ts';
 
 /** What the reader's pace means to who fills the body. */
 export interface BodyEvents {
@@ -16,11 +17,12 @@ type Waiting = PromiseWithResolvers<IteratorResult<Uint8Array, undefined>>;
 const ended: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
 
 /** A body, filled by one exchange and read once, in the pieces that came. */
-export class AnswerBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+export class AnswerBody implements AnswerBytes, AsyncIterator<Uint8Array, undefined> {
   readonly #events: BodyEvents;
   #pieces: Uint8Array[] = [];
   #held = 0;
   #waiting: Waiting | null = null;
+  #listener: BytesListener | null = null;
   #state: 'open' | 'ended' | 'failed' | 'left' = 'open';
   #error: unknown;
 
@@ -31,7 +33,8 @@ export class AnswerBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
   /** Adds a piece. `false`: the reader is slow, and {@link BodyEvents.onDrained} tells when more may come. */
   push(piece: Uint8Array): boolean {
     if (this.#waiting) {
-      this.#settle({ done: false, value: piece });
+      const heard = this.#listener?.ready() === true && this.#listener.hear(piece);
+      if (!heard) this.#settle({ done: false, value: piece });
       return true;
     }
     this.#pieces.push(piece);
@@ -55,6 +58,10 @@ export class AnswerBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
     const waiting = this.#waiting;
     this.#waiting = null;
     waiting?.reject(error);
+  }
+
+  listen(listener: BytesListener): void {
+    this.#listener = listener;
   }
 
   [Symbol.asyncIterator](): this {

@@ -31,7 +31,21 @@ export interface EgressAnswer {
   readonly status: number;
   /** Names in lower case; a name that came twice holds all values. */
   readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: AnswerBytes;
+}
+
+/** The bytes of an answer, read once. */
+export interface AnswerBytes extends AsyncIterable<Uint8Array> {
+  /** Sets who hears the bytes that come while the reader waits. Absent: the reader alone gets them. */
+  readonly listen?: (listener: BytesListener) => void;
+}
+
+/** Hears bytes at once: a reader that waits is many promises away, which thousands of slow streams would pay for. */
+export interface BytesListener {
+  /** Whether it can take bytes now. */
+  readonly ready: () => boolean;
+  /** Takes bytes. `false`: the reader has to wake up; it gets the same bytes, and knows that they were heard. */
+  readonly hear: (bytes: Uint8Array) => boolean;
 }
 
 /** Sends one request within the rules of its destination. Throws {@link EgressError}; the signal's reason on abort. */

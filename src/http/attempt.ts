@@ -8,7 +8,7 @@ import { formatComesLast, run, type Doors, type RunOptions } from '../completion
 import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import type { Pieces, UpstreamAnswer } from '../openai/chat.ts';
+import type { Pieces, PiecesListener, UpstreamAnswer } from '../openai/chat.ts';
 import { createPieceWriter } from '../openai/more-text.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
@@ -84,7 +84,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
       return shown?.error;
     },
   };
-  const log = streamed ? createEventLog(eventsOf(work), kept) : createBodyLog(() => bodyOf(work), kept);
+  const log: EventLog = streamed ? eventLogOf(work, kept) : createBodyLog(() => bodyOf(work), kept);
   return attemptOf({ id: exchange.request.id, log, headers, tape, watched: signals });
 }
 
@@ -111,23 +111,32 @@ export function isStreamed({ client }: Exchange): boolean {
   return readMember(client, 'stream') === true;
 }
 
-function eventsOf(work: Work): Source {
+/** The log of a stream. Its events are asked for one by one, or said at once while its reader waits for them. */
+function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   const write = createPieceWriter();
+  const encode = (pieces: Pieces): Uint8Array => {
+    let text = '';
+    for (const piece of pieces) text += write(piece);
+    return Buffer.from(text);
+  };
   let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
-  return {
+  const source: Source = {
     async next() {
-      answer ??= goOn(work, await begin(work));
-      const { done, value: pieces } = await answer.next();
-      if (done) return { done, value: undefined };
-      let text = '';
-      for (const piece of pieces) text += write(piece);
-      return { done: false, value: Buffer.from(text) };
+      answer ??= goOn(work, await begin(work), listener);
+      const { done, value } = await answer.next();
+      return done ? { done, value: undefined } : { done: false, value: encode(value) };
     },
     async return() {
       await answer?.return();
       return { done: true, value: undefined };
     },
   };
+  const log = createEventLog(source, options);
+  const listener: PiecesListener = {
+    ready: log.live.ready,
+    hear: (pieces) => log.live.hear(encode(pieces)),
+  };
+  return log;
 }
 
 async function bodyOf(work: Work): Promise<Uint8Array> {
@@ -213,6 +222,7 @@ function shelves({ exchange, options }: Work): Pick<Doors, 'park' | 'keep'> {
 function goOn(
   { exchange, streamed, signals, tape, options, recorder }: Work,
   { injected, first, doors, newId }: Begun,
+  listener: PiecesListener | null = null,
 ): AsyncGenerator<Pieces, void, undefined> {
   const { client, legacy, request } = exchange;
   const answer = run(injected.request, first, doors, {
@@ -224,6 +234,8 @@ function goOn(
     includeUsage: !streamed || wantsUsage(client),
     trace: traceOf(request.headers['x-plugin-trace']),
     onStep: recorder.onStep,
+    // What a legacy client gets has to be translated first.
+    listener: legacy ? null : listener,
     created: tape.created,
     newId,
   });

@@ -11,7 +11,7 @@ export interface EventLog {
   /** Resolves when the source has ended, however it did. */
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
-  readonly read: () => AsyncIterableIterator<Uint8Array, void>;
+  readonly read: () => LogReader;
   /** All pieces together. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
@@ -20,6 +20,24 @@ export interface EventLog {
 
 /** What is read piece by piece, and may be left before its end. */
 export type Source = Pick<AsyncGenerator<Uint8Array, void, undefined>, 'next' | 'return'>;
+
+/** Reads a log from its first piece on. */
+export interface LogReader extends AsyncIterableIterator<Uint8Array, void> {
+  /** Sets who takes pieces at once while this reader waits for them. */
+  readonly listen?: (listener: PieceListener) => void;
+}
+
+/** Takes pieces at once. */
+export interface PieceListener {
+  /** Whether it can take one now. */
+  readonly ready: () => boolean;
+  readonly hear: (piece: Uint8Array) => void;
+}
+
+/** A log whose source may say a piece at once, not asked for it, while its one reader waits. */
+export interface LiveLog extends EventLog {
+  readonly live: PieceListener;
+}
 
 export interface EventLogOptions {
   /** Asks for room to keep that many bytes (negative: gives it back). `false`: there is none. */
@@ -43,7 +61,7 @@ const lag = 64 * 1024;
 export function createEventLog(
   from: Source,
   { keep, maxKept = maxKeptBytes, onEnd = shownAsIs }: EventLogOptions,
-): EventLog {
+): LiveLog {
   /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
   let source: Source | null = from;
   let pieces: Uint8Array[] = [];
@@ -54,6 +72,9 @@ export function createEventLog(
   let state: LogState = 'open';
   let failure: unknown;
   let pulling: Promise<void> | null = null;
+  /** Readers so far. */
+  let readers = 0;
+  let listener: PieceListener | null = null;
   const closed = Promise.withResolvers<void>();
 
   function end(as: LogState, error?: unknown): void {
@@ -97,8 +118,9 @@ export function createEventLog(
 
   const mayCome = (at: number): boolean => state === 'open' && at >= dropped + pieces.length;
 
-  function read(): AsyncIterableIterator<Uint8Array, void> {
+  function read(): LogReader {
     let at = 0;
+    readers += 1;
     return {
       async next() {
         while (mayCome(at)) await (pulling ??= pull());
@@ -110,17 +132,36 @@ export function createEventLog(
         throw failure;
       },
       return: () => Promise.resolve({ done: true, value: undefined }),
+      listen({ ready, hear }) {
+        listener = {
+          // It waits: `next` has been called, and all pieces before are taken.
+          ready: () => pulling !== null && mayCome(at) && ready(),
+          hear(piece) {
+            at += 1;
+            hear(piece);
+          },
+        };
+      },
       [Symbol.asyncIterator]() {
         return this;
       },
     };
   }
 
+  const live: PieceListener = {
+    ready: () => readers === 1 && listener?.ready() === true,
+    hear(piece) {
+      add(piece);
+      listener?.hear(piece);
+    },
+  };
+
   return {
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
     read,
+    live,
     all: async () => Buffer.concat(await Array.fromAsync(read())),
     cut(reason) {
       // A source that waits ends after its wait, which the signal of the run ends.

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
 import { wireError } from './error-answer.ts';
+import type { LogReader } from './event-log.ts';
 
 /** Headers of every stream (`wire.md` E13). */
 export const streamHeaders = {
@@ -19,8 +20,6 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-type Events = AsyncIterableIterator<Uint8Array, void>;
-
 /** A stream that may begin: its status is known. */
 export interface OpenStream {
   /** Writes the events, then the end. A slow reader pauses the run (`wire.md` K10). Never throws. */
@@ -31,7 +30,7 @@ export interface OpenStream {
  * Waits for the first event, at most one heartbeat. A failure before the first byte is thrown, so that it becomes an
  * answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
  */
-export async function openEventStream(events: Events, options: StreamOptions): Promise<OpenStream> {
+export async function openEventStream(events: LogReader, options: StreamOptions): Promise<OpenStream> {
   const first = events.next();
   const started = await startsWithin(first, heartbeat);
   return {
@@ -46,6 +45,13 @@ export async function openEventStream(events: Events, options: StreamOptions): P
         events.return?.().catch(() => undefined);
       });
       if (!started) response.write(keepAliveComment);
+      events.listen?.({
+        ready: () => !response.writableNeedDrain && !response.destroyed,
+        hear(piece) {
+          beat.refresh();
+          response.write(piece);
+        },
+      });
       try {
         for (let next = await first; !next.done; next = await events.next()) {
           if (response.destroyed) return;

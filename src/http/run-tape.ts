@@ -2,7 +2,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type { Chunk, Piece, Pieces, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
+import type {
+  Chunk,
+  Piece,
+  Pieces,
+  PieceSource,
+  ToolCall,
+  ToolResult,
+  UpstreamAnswer,
+} from '../openai/chat.ts';
 import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
@@ -174,10 +182,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       return answer;
     }
 
-    function listen(
-      key: string,
-      answer: AsyncIterable<Pieces> | readonly Pieces[],
-    ): AsyncIterable<Pieces> | readonly Pieces[] {
+    function listen(key: string, answer: PieceSource | readonly Pieces[]): PieceSource | readonly Pieces[] {
       let kept: Piece[] = [];
       let chunks = 0;
       const hear = (pieces: Pieces): void => {
@@ -254,22 +259,28 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
 }
 
 /** A source, heard while others read it. A generator in between would cost three times as much. */
-function overheard<Said>(
-  source: AsyncIterable<Said>,
-  hear: (said: Said) => void,
-  end: () => void,
-): AsyncIterable<Said> {
+function overheard(source: PieceSource, hear: (pieces: Pieces) => void, end: () => void): PieceSource {
   const said = source[Symbol.asyncIterator]();
-  const heard = (result: IteratorResult<Said>): IteratorResult<Said> => {
-    if (result.done) end();
-    else hear(result.value);
-    return result;
-  };
-  const iterator: AsyncIterator<Said> = {
-    next: async () => heard(await said.next()),
+  const iterator: AsyncIterator<Pieces> = {
+    async next() {
+      const result = await said.next();
+      if (result.done) end();
+      else hear(result.value);
+      return result;
+    },
     return: async () => (await said.return?.()) ?? { done: true, value: undefined },
   };
-  return { [Symbol.asyncIterator]: () => iterator };
+  const listen: PieceSource['listen'] =
+    source.listen &&
+    ((listener) =>
+      source.listen?.({
+        ready: listener.ready,
+        hear(pieces) {
+          hear(pieces);
+          listener.hear(pieces);
+        },
+      }));
+  return { listen, [Symbol.asyncIterator]: () => iterator };
 }
 
 function replay(step: string): UpstreamAnswer {

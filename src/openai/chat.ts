@@ -84,6 +84,18 @@ export type Piece = Chunk | MoreText;
 /** Pieces that came together: one read of the upstream's bytes, one write to the client. */
 export type Pieces = readonly Piece[];
 
+/** Hears pieces at once, while whoever reads them waits for the next ones: a reader is many promises away. */
+export interface PiecesListener {
+  /** Whether it can take pieces now. */
+  readonly ready: () => boolean;
+  readonly hear: (pieces: Pieces) => void;
+}
+
+/** The pieces of a stream, read once: each goes to the reader, or to the listener. */
+export interface PieceSource extends AsyncIterable<Pieces> {
+  readonly listen?: ((listener: PiecesListener) => void) | undefined;
+}
+
 /** A JSON answer of an upstream: the bytes that came, and what they say. */
 export interface WholeAnswer {
   readonly bytes: Uint8Array;
@@ -93,7 +105,7 @@ export interface WholeAnswer {
 /** An upstream's answer that has begun well: from here on no other upstream is asked. */
 export type UpstreamAnswer =
   | { readonly whole: WholeAnswer; readonly pieces: readonly Pieces[] }
-  | { readonly whole: null; readonly pieces: AsyncIterable<Pieces> | readonly Pieces[] };
+  | { readonly whole: null; readonly pieces: PieceSource | readonly Pieces[] };
 
 /** One choice of a complete answer. */
 export interface Choice {

@@ -2,7 +2,7 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
-import type { JsonObject, Piece, Pieces, UpstreamAnswer } from '../openai/chat.ts';
+import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { createEventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
@@ -28,7 +28,7 @@ export async function openAnswer(
   }
   if (type === 'text/event-stream') {
     const events = readEvents(answer, speaker, reader, named);
-    const first = await events.next();
+    const first = await events.pieces.next();
     return { whole: null, pieces: first.done ? [] : goOn(first.value, events) };
   }
   if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
@@ -37,30 +37,38 @@ export async function openAnswer(
   throw gatewayError('upstream_bad_content_type', [speaker.name, words]);
 }
 
+/** A stream that is being read. */
+interface Events extends Pick<PieceSource, 'listen'> {
+  readonly pieces: AsyncGenerator<Pieces, void, undefined>;
+}
+
 /** The pieces of a stream of which the first ones have been read. */
-function goOn(first: Pieces, events: AsyncGenerator<Pieces, void, undefined>): AsyncIterable<Pieces> {
+function goOn(first: Pieces, { pieces, listen }: Events): PieceSource {
   let waiting: Pieces | null = first;
   const rest: AsyncIterator<Pieces> = {
     next() {
-      if (!waiting) return events.next();
+      if (!waiting) return pieces.next();
       const value = waiting;
       waiting = null;
       return Promise.resolve({ done: false, value });
     },
-    return: () => events.return(),
+    return: () => pieces.return(),
   };
-  return { [Symbol.asyncIterator]: () => rest };
+  return { listen, [Symbol.asyncIterator]: () => rest };
 }
 
-async function* readEvents(
-  answer: EgressAnswer,
+function readEvents(
+  { body }: EgressAnswer,
   speaker: Speaker,
   reader: AnswerReader,
   named: (error: unknown) => unknown,
-): AsyncGenerator<Pieces, void, undefined> {
+): Events {
   let pieces: Piece[] = [];
   let events = 0;
   let done = false;
+  let failure: { readonly error: unknown } | null = null;
+  /** The listener has had the bytes that the reader gets next. */
+  let heard = false;
   const decoder = createEventDecoder({
     maxEventBytes: reader.maxEventBytes,
     onEvent(data) {
@@ -78,31 +86,53 @@ async function* readEvents(
     },
   });
 
-  /** What some bytes bring; what is wrong with an event is thrown behind those before it. */
-  function* read(decode: () => void): Generator<Pieces, void, undefined> {
+  /** What some bytes bring, `null` the last ones; what is wrong with an event is for behind those before it. */
+  function decode(bytes: Uint8Array | null): Pieces {
     pieces = [];
-    let failure: { readonly error: unknown } | null = null;
     try {
-      decode();
+      if (bytes) decoder.push(bytes);
+      else decoder.end();
     } catch (error) {
-      failure = { error };
+      if (!done) failure = { error };
     }
-    if (pieces.length > 0) yield pieces;
-    if (failure && !done) throw failure.error;
+    return pieces;
   }
 
-  try {
-    for await (const bytes of answer.body) {
-      yield* read(() => decoder.push(bytes));
-      if (done) break;
+  async function* read(): AsyncGenerator<Pieces, void, undefined> {
+    try {
+      for await (const bytes of body) {
+        const some = heard ? [] : decode(bytes);
+        heard = false;
+        if (some.length > 0) yield some;
+        if (failure) throw failure.error;
+        if (done) break;
+      }
+      const last = done ? [] : decode(null);
+      if (last.length > 0) yield last;
+      if (failure) throw failure.error;
+    } catch (error) {
+      if (!(error instanceof EventTooLargeError)) throw named(error);
+      throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });
     }
-    if (!done) yield* read(decoder.end);
-  } catch (error) {
-    if (!(error instanceof EventTooLargeError)) throw named(error);
-    throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });
+    if (events === 0) throw gatewayError('upstream_empty', [speaker.name]);
+    if (!reader.finished(done)) throw gatewayError('upstream_truncated', [speaker.name]);
   }
-  if (events === 0) throw gatewayError('upstream_empty', [speaker.name]);
-  if (!reader.finished(done)) throw gatewayError('upstream_truncated', [speaker.name]);
+
+  return {
+    pieces: read(),
+    listen:
+      body.listen &&
+      (({ ready, hear }) =>
+        body.listen?.({
+          ready,
+          hear(bytes) {
+            const some = decode(bytes);
+            if (some.length > 0) hear(some);
+            heard = done || failure !== null;
+            return !heard;
+          },
+        })),
+  };
 }
 
 function readEvent(data: string, speaker: Speaker, reader: AnswerReader): Pieces {

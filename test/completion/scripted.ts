@@ -97,6 +97,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
         signal: new AbortController().signal,
         callsUntil: new AbortController().signal,
+        listener: null,
         clientTools: new Set(),
         lastText: () => 'hi',
         formatLast: () => false,

@@ -40,6 +40,7 @@ async function plainWay(answer: UpstreamAnswer): Promise<unknown> {
     budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
     signal: never,
     callsUntil: never,
+    listener: null,
     clientTools: new Set(),
     lastText: () => 'hi',
     formatLast: () => false,

@@ -101,3 +101,43 @@ test('T6: a log for which there is no room is not kept', async () => {
   assert.deepEqual(await readAll(log), ['a', 'b']);
   assert.equal(log.whole(), false);
 });
+
+test('K10: a piece is said at once only to the one reader that waits and can take it', async () => {
+  const asked = Promise.withResolvers<void>();
+  async function* wait() {
+    yield Buffer.from('a');
+    await asked.promise;
+    yield Buffer.from('c');
+  }
+  const log = createEventLog(wait(), plenty);
+  const heard: string[] = [];
+  let ready = true;
+  const reader = log.read();
+  reader.listen?.({ ready: () => ready, hear: (piece) => void heard.push(String(piece)) });
+  assert.equal(log.live.ready(), false, 'nobody has asked yet');
+  assert.equal(String((await reader.next()).value), 'a');
+  assert.equal(log.live.ready(), false, 'the reader is not back yet');
+  const next = reader.next();
+  ready = false;
+  assert.equal(log.live.ready(), false, 'the reader cannot take more');
+  ready = true;
+  assert.equal(log.live.ready(), true);
+  log.live.hear(Buffer.from('b'));
+  assert.deepEqual(heard, ['b']);
+  asked.resolve();
+  assert.equal(String((await next).value), 'c');
+  assert.equal((await reader.next()).done, true);
+  assert.deepEqual(await readAll(log), ['a', 'b', 'c']);
+});
+
+test('T4: with a second reader nothing is said at once: each reads at its own pace', async () => {
+  const log = createEventLog(say(['a', 'b']), plenty);
+  const reader = log.read();
+  reader.listen?.({ ready: () => true, hear: () => assert.fail('heard') });
+  const second = log.read();
+  await reader.next();
+  const next = reader.next();
+  assert.equal(log.live.ready(), false);
+  assert.equal(String((await next).value), 'b');
+  assert.equal(String((await second.next()).value), 'a');
+});
