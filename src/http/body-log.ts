@@ -4,11 +4,12 @@ import { maxKeptBytes, shownAsIs, type EventLog, type EventLogOptions, type LogS
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
   begin: () => Promise<Uint8Array>,
-  { keep, maxKept = maxKeptBytes, onEnd = shownAsIs }: EventLogOptions,
+  { keep, maxKept = maxKeptBytes, ...options }: EventLogOptions,
 ): EventLog {
   const closed = Promise.withResolvers<void>();
-  /** Let go once used: a log may be kept for minutes, and everything about its run hangs on this. */
+  // Let go once used: a log may be kept for minutes, and everything about its run hangs on these.
   let source: typeof begin | null = begin;
+  let onEnd = options.onEnd ?? shownAsIs;
   let body = Promise.withResolvers<Uint8Array>();
   let state: LogState = 'open';
   let whole = true;
@@ -42,6 +43,8 @@ export function createBodyLog(
       done(bytes);
     } catch (error) {
       fail('failed', onEnd({ error }));
+    } finally {
+      onEnd = shownAsIs;
     }
   }
 

@@ -44,7 +44,7 @@ export interface EventLogOptions {
   readonly keep: (bytes: number) => boolean;
   /** Bytes of one log that is kept whole. */
   readonly maxKept?: number;
-  /** Hears that the source has ended, before any reader does; gives the error that they get for it. May be called twice. */
+  /** Hears that the source has ended, before any reader does; gives the error that they get for it. */
   readonly onEnd?: (failure: { readonly error: unknown } | null) => unknown;
 }
 
@@ -60,10 +60,12 @@ const lag = 64 * 1024;
  */
 export function createEventLog(
   from: Source,
-  { keep, maxKept = maxKeptBytes, onEnd = shownAsIs }: EventLogOptions,
+  { keep, maxKept = maxKeptBytes, ...options }: EventLogOptions,
 ): LiveLog {
-  /** Let go at the end: a log may be kept for minutes, and everything about its run hangs on the source. */
+  // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
   let source: Source | null = from;
+  let onEnd = options.onEnd ?? shownAsIs;
+  let listener: PieceListener | null = null;
   let pieces: Uint8Array[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -74,12 +76,18 @@ export function createEventLog(
   let pulling: Promise<void> | null = null;
   /** Readers so far. */
   let readers = 0;
-  let listener: PieceListener | null = null;
   const closed = Promise.withResolvers<void>();
+
+  function sourceEnded(failure: { readonly error: unknown } | null): unknown {
+    const shown = onEnd(failure);
+    onEnd = shownAsIs;
+    return shown;
+  }
 
   function end(as: LogState, error?: unknown): void {
     if (state !== 'open') return;
     source = null;
+    listener = null;
     state = as;
     failure = error;
     closed.resolve();
@@ -89,10 +97,10 @@ export function createEventLog(
     try {
       const next = await source?.next();
       if (next && !next.done) return add(next.value);
-      onEnd(null);
+      sourceEnded(null);
       end('done');
     } catch (error) {
-      end('failed', onEnd({ error }));
+      end('failed', sourceEnded({ error }));
     } finally {
       pulling = null;
     }
@@ -168,7 +176,7 @@ export function createEventLog(
       source
         ?.return()
         .catch(() => undefined)
-        .finally(() => onEnd({ error: reason }));
+        .finally(() => sourceEnded({ error: reason }));
       end('cut', reason);
     },
   };
