@@ -45,14 +45,14 @@ export class AnswerBody implements AnswerBytes, AsyncIterator<Uint8Array, undefi
   /** No more pieces come. What is held can still be read. */
   end(): void {
     if (this.#state !== 'open') return;
-    this.#state = 'ended';
+    this.#close('ended');
     if (this.#waiting) this.#settle(ended);
   }
 
   /** The reader gets the error in place of whatever it has not read. */
   fail(error: unknown): void {
     if (this.#state !== 'open') return;
-    this.#state = 'failed';
+    this.#close('failed');
     this.#error = error;
     this.#drop();
     const waiting = this.#waiting;
@@ -87,10 +87,16 @@ export class AnswerBody implements AnswerBytes, AsyncIterator<Uint8Array, undefi
     const unread = this.#held;
     this.#drop();
     if (this.#state === 'open') {
-      this.#state = 'left';
+      this.#close('left');
       this.#events.onLeft(unread);
     }
     return Promise.resolve(ended);
+  }
+
+  #close(state: 'ended' | 'failed' | 'left'): void {
+    this.#state = state;
+    // Bodies live long enough to grow old; what an old one holds, the garbage collector takes for alive.
+    this.#listener = null;
   }
 
   #settle(result: IteratorResult<Uint8Array, undefined>): void {

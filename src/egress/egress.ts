@@ -44,7 +44,7 @@ export interface AnswerBytes extends AsyncIterable<Uint8Array> {
 export interface BytesListener {
   /** Whether it can take bytes now. */
   readonly ready: () => boolean;
-  /** Takes bytes. `false`: the reader has to wake up; it gets the same bytes, and knows that they were heard. */
+  /** Takes bytes. `false`: the reader has to wake up; it gets the same bytes, and knows that they were seen. */
   readonly hear: (bytes: Uint8Array) => boolean;
 }
 

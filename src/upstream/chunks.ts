@@ -67,8 +67,8 @@ function readEvents(
   let events = 0;
   let done = false;
   let failure: { readonly error: unknown } | null = null;
-  /** The listener has had the bytes that the reader gets next. */
-  let heard = false;
+  /** What the bytes bring that the reader gets next, when they have been decoded for the listener. */
+  let decoded: Pieces | null = null;
   const decoder = createEventDecoder({
     maxEventBytes: reader.maxEventBytes,
     onEvent(data) {
@@ -88,21 +88,22 @@ function readEvents(
 
   /** What some bytes bring, `null` the last ones; what is wrong with an event is for behind those before it. */
   function decode(bytes: Uint8Array | null): Pieces {
-    pieces = [];
     try {
       if (bytes) decoder.push(bytes);
       else decoder.end();
     } catch (error) {
       if (!done) failure = { error };
     }
-    return pieces;
+    const some = pieces;
+    pieces = [];
+    return some;
   }
 
   async function* read(): AsyncGenerator<Pieces, void, undefined> {
     try {
       for await (const bytes of body) {
-        const some = heard ? [] : decode(bytes);
-        heard = false;
+        const some = decoded ?? decode(bytes);
+        decoded = null;
         if (some.length > 0) yield some;
         if (failure) throw failure.error;
         if (done) break;
@@ -127,9 +128,10 @@ function readEvents(
           ready,
           hear(bytes) {
             const some = decode(bytes);
-            if (some.length > 0) hear(some);
-            heard = done || failure !== null;
-            return !heard;
+            // The reader decides what the end means, and writes the last pieces together with it.
+            if (done || failure !== null) decoded = some;
+            else if (some.length > 0) hear(some);
+            return decoded === null;
           },
         })),
   };

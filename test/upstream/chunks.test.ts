@@ -83,7 +83,8 @@ test('A9: an error behind texts that were heard at once is thrown to the reader'
   });
   const read = Array.fromAsync(pieces);
   await turn();
-  body.push(Buffer.from(event('heard') + encodeEvent('{"error":{"message":"no more"}}')));
+  body.push(Buffer.from(event('heard')));
+  body.push(Buffer.from(encodeEvent('{"error":{"message":"no more"}}')));
   await assert.rejects(read, { name: 'UpstreamError', statusCode: 502 });
   assert.deepEqual(heard, ['heard']);
 });
