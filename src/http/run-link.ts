@@ -24,8 +24,11 @@ export interface RunLinkOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Milliseconds: from look to look at a run that may be dead, and the patience with a slow reader. */
-const times = { look: 500, released: 10_000 } as const;
+/**
+ * Milliseconds: from look to look at a run that may be dead, the patience with a slow reader, and the time in which the
+ * database hears how old a run is: it must not take what has begun since for older than that.
+ */
+const times = { look: 500, released: 10_000, asked: 250 } as const;
 
 type Left = Awaited<ReturnType<TapeLink['leave']>>;
 
@@ -78,7 +81,7 @@ export function createRunLink({ shared, marks, stopping, ...options }: RunLinkOp
     const others: string[] = [];
     const leases = new Map<string, number>();
     while (!signal.aborted) {
-      const since = performance.now() - begun;
+      const since = performance.now() - begun + times.asked;
       const sent = unsent.length;
       const pieces = writePieces([...unsent, piece]);
       const claimed = await shared.claim({ key, body, marked: false, make: run, pieces, since, others });
