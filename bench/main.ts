@@ -76,5 +76,7 @@ async function run(chosen: readonly string[], quick: boolean, write: boolean): P
 if (import.meta.main) {
   // Leaving by `exit` ends the processes too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  // Each process that runs has a listener that ends it with this one; there are more than ten.
+  process.setMaxListeners(50);
   process.exitCode = await main();
 }
