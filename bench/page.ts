@@ -52,7 +52,7 @@ function describeMachine(): string {
 
 const head = `# Performance
 
-Measure on your own machine: \`npm run bench -- quick\` takes two minutes, \`npm run bench\` twenty, \`npm run bench -- plain\`
+Measure on your own machine: \`npm run bench -- quick\` takes two minutes, \`npm run bench\` twenty-five, \`npm run bench -- plain\`
 one part. It needs Debian or its kin, installs nginx and wrk when they are missing, and says so. With \`--write\` it writes
 this page.
 
