@@ -48,7 +48,8 @@ interface Work {
   readonly headers: Record<string, string>;
 }
 
-interface Kept {
+/** What an attempt is made of. */
+interface AttemptParts {
   readonly id: string;
   readonly log: EventLog;
   readonly headers: Readonly<Record<string, string>>;
@@ -89,7 +90,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
 }
 
 /** An attempt holds what is needed after its end and no more: a thousand ended ones are kept (T6). */
-function attemptOf({ id, log, headers, tape, watched }: Kept): Attempt {
+function attemptOf({ id, log, headers, tape, watched }: AttemptParts): Attempt {
   let delivered = false;
   return {
     id,

@@ -24,11 +24,11 @@ export type Source = Pick<AsyncGenerator<Uint8Array, void, undefined>, 'next' | 
 /** Reads a log from its first piece on. */
 export interface LogReader extends AsyncIterableIterator<Uint8Array, void> {
   /** Sets who takes pieces at once while this reader waits for them. */
-  readonly listen?: (listener: PieceListener) => void;
+  readonly listen?: (listener: LogListener) => void;
 }
 
-/** Takes pieces at once. */
-export interface PieceListener {
+/** Takes the pieces of a log at once. */
+export interface LogListener {
   /** Whether it can take one now. */
   readonly ready: () => boolean;
   readonly hear: (piece: Uint8Array) => void;
@@ -36,7 +36,7 @@ export interface PieceListener {
 
 /** A log whose source may say a piece at once, not asked for it, while its one reader waits. */
 export interface LiveLog extends EventLog {
-  readonly live: PieceListener;
+  readonly live: LogListener;
 }
 
 export interface EventLogOptions {
@@ -65,7 +65,7 @@ export function createEventLog(
   // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
   let source: Source | null = from;
   let onEnd = options.onEnd ?? shownAsIs;
-  let listener: PieceListener | null = null;
+  let listener: LogListener | null = null;
   let pieces: Uint8Array[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -156,7 +156,7 @@ export function createEventLog(
     };
   }
 
-  const live: PieceListener = {
+  const live: LogListener = {
     ready: () => readers === 1 && listener?.ready() === true,
     hear(piece) {
       add(piece);

@@ -14,6 +14,8 @@ import type {
 import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
+import { overheard } from './overheard.ts';
+import { createStepKey } from './step-key.ts';
 import { nameOf, outcomesIn, type CallPlace, type TapePiece } from './tape-piece.ts';
 
 /** The doors of one attempt at a run. The loop never learns that some of their answers are old. */
@@ -258,53 +260,8 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
   return { play, keep, hadSideEffect: () => sideEffect, created, settled };
 }
 
-/** A source, heard while others read it. A generator in between would cost three times as much. */
-function overheard(source: PieceSource, hear: (pieces: Pieces) => void, end: () => void): PieceSource {
-  const said = source[Symbol.asyncIterator]();
-  const iterator: AsyncIterator<Pieces> = {
-    async next() {
-      const result = await said.next();
-      if (result.done) end();
-      else hear(result.value);
-      return result;
-    },
-    return: async () => (await said.return?.()) ?? { done: true, value: undefined },
-  };
-  const listen: PieceSource['listen'] =
-    source.listen &&
-    ((listener) =>
-      source.listen?.({
-        ready: listener.ready,
-        hear(pieces) {
-          hear(pieces);
-          listener.hear(pieces);
-        },
-      }));
-  return { listen, [Symbol.asyncIterator]: () => iterator };
-}
-
 function replay(step: string): UpstreamAnswer {
   return { whole: null, pieces: [JSON.parse(step) as Chunk[]] };
-}
-
-/**
- * Names the steps of one attempt: the first one, and each later one by what was appended to the messages, so that the
- * choices of one answer (M6) are told apart whatever order they come in.
- */
-function createStepKey(): (request: ChatRequest) => string {
-  let first: string | null = null;
-  let head = -1;
-  return ({ members }) => {
-    const messages = members.get('messages') ?? '';
-    if (first === null) {
-      first = messages;
-      return 'first';
-    }
-    // Most runs have one step: the length of its messages without the closing bracket is not asked for before.
-    if (head < 0) head = first.trimEnd().slice(0, -1).trimEnd().length;
-    const digest = createHash('sha256').update(messages.trimEnd().slice(head));
-    return digest.update(members.get('tool_choice') ?? '').digest('base64');
-  };
 }
 
 /** The result, or the end of the wait for it: of the whole attempt, or of its time for calls (K5). */

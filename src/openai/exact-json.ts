@@ -1,5 +1,6 @@
 // JSON whose numbers keep the spelling that a JavaScript number would lose.
 import type { Json, JsonObject } from './chat.ts';
+import { stringEnd } from './json-text.ts';
 
 /** A number as it was written. `JSON.stringify` writes it as it stands; everything else sees an object. */
 export interface ExactNumber {
@@ -53,16 +54,6 @@ export function nesting(text: string): number {
     } else if (code === 0x7d || code === 0x5d) depth -= 1;
   }
   return deepest;
-}
-
-/** The index behind the string whose opening quote is at `at`. */
-function stringEnd(text: string, at: number): number {
-  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes += 1;
-    if (slashes % 2 === 0) return end + 1;
-  }
-  return text.length;
 }
 
 /** A valid JSON text without the blanks between its tokens, otherwise character for character. */

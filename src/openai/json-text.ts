@@ -9,16 +9,14 @@ function skipBlank(text: string, at: number): number {
   return at;
 }
 
-/** The index behind the string whose opening quote is at `at`. */
-function skipString(text: string, at: number): number {
-  for (;;) {
-    const end = text.indexOf('"', at + 1);
-    if (end < 0) throw new SyntaxError('unterminated string');
+/** The index behind the string whose opening quote is at `at`; all of the text when it does not end. */
+export function stringEnd(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
     while (text.charCodeAt(end - 1 - slashes) === backslash) slashes += 1;
     if (slashes % 2 === 0) return end + 1;
-    at = end;
   }
+  return text.length;
 }
 
 /** The index behind the value that starts at `at`. */
@@ -28,7 +26,7 @@ function skipValue(text: string, at: number): number {
     const code = text.charCodeAt(at);
     if (Number.isNaN(code)) return at;
     if (code === quote) {
-      at = skipString(text, at);
+      at = stringEnd(text, at);
       if (depth === 0) return at;
       continue;
     }
@@ -51,7 +49,7 @@ export function splitMembers(text: string): Map<string, string> {
   const members = new Map<string, string>();
   let at = skipBlank(text, skipBlank(text, 0) + 1);
   while (text.charCodeAt(at) === quote) {
-    const nameEnd = skipString(text, at);
+    const nameEnd = stringEnd(text, at);
     const name = JSON.parse(text.slice(at, nameEnd)) as string;
     if (members.has(name)) throw new SyntaxError(`the member ${JSON.stringify(name)} stands twice`);
     const start = skipBlank(text, skipBlank(text, nameEnd) + 1);
@@ -70,7 +68,7 @@ export function findMember(text: string, name: string): string | undefined {
   try {
     let at = skipBlank(text, skipBlank(text, 0) + 1);
     while (text.charCodeAt(at) === quote) {
-      const nameEnd = skipString(text, at);
+      const nameEnd = stringEnd(text, at);
       const start = skipBlank(text, skipBlank(text, nameEnd) + 1);
       const end = skipValue(text, start);
       if (end >= text.length) return undefined;
@@ -78,7 +76,7 @@ export function findMember(text: string, name: string): string | undefined {
       at = skipBlank(text, skipBlank(text, end) + 1);
     }
   } catch {
-    // It breaks off within a string.
+    // It is no JSON.
   }
   return undefined;
 }

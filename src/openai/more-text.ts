@@ -2,6 +2,7 @@
 import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece } from './chat.ts';
 import { encodeEvent, eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
+import { stringEnd } from './json-text.ts';
 
 /** Tells a chunk from a piece that stands for several. */
 export function isMoreText(piece: Piece): piece is MoreText {
@@ -123,32 +124,22 @@ const stand = '\u00A4';
 
 /** The frame of an event, proved: other texts in its places are read as nothing but these texts. */
 function frameOf(data: string, value: JsonObject, like: Chunk): Frame | null {
-  const head = upTo(data, '"content":', 0);
+  const head = upTo(data, 'content');
   if (head === null) return null;
-  const end = stringEnd(data, head.length);
-  const behind = data.slice(end);
-  const middle = upTo(behind, '"obfuscation":', 0);
+  // Each begins with the quote behind a text.
+  const behind = data.slice(stringEnd(data, head.length - 1) - 1);
+  const middle = upTo(behind, 'obfuscation');
   const hidden = value['obfuscation'] !== undefined;
   if (hidden !== (middle !== null)) return null;
-  const tail = middle === null ? behind : behind.slice(stringEnd(behind, middle.length));
+  const tail = middle === null ? behind : behind.slice(stringEnd(behind, middle.length - 1) - 1);
   if (!isProved({ head, middle, tail }, value)) return null;
   return { like, head: eventStart + head, middle, tail: tail + eventEnd };
 }
 
 /** The text up to the opening quote of a member's string, the quote too. */
-function upTo(text: string, name: string, from: number): string | null {
-  const quote = new RegExp(`${name} ?"`, 'g');
-  quote.lastIndex = from;
-  const found = quote.exec(text);
+function upTo(text: string, name: string): string | null {
+  const found = new RegExp(`"${name}": ?"`).exec(text);
   return found && text.slice(0, found.index + found[0].length);
-}
-
-/** Where the string that goes on at `at` ends, escapes or not. */
-function stringEnd(text: string, at: number): number {
-  for (; at < text.length && text.charCodeAt(at) !== 0x22; at += 1) {
-    if (text.charCodeAt(at) === 0x5c) at += 1;
-  }
-  return at;
 }
 
 function isProved({ head, middle, tail }: Omit<Frame, 'like'>, value: JsonObject): boolean {

@@ -5,7 +5,6 @@ import {
   isEmptyArray,
   joinedPieces,
   joinElements,
-  joinMembers,
   splitElements,
   splitMembers,
 } from './json-text.ts';
@@ -22,11 +21,6 @@ export interface ChatRequest {
 /** Reads the text of a request. The text must be one valid JSON object (the door has proved it). */
 export function parseRequest(text: string): ChatRequest {
   return { members: splitMembers(text) };
-}
-
-/** The text of a request. */
-export function requestText(request: ChatRequest): string {
-  return joinMembers(request.members);
 }
 
 /** A request as it goes upstream. Each member's text is written where it belongs: the whole is never one string. */

@@ -37,15 +37,15 @@ const table: readonly Row[] = [
   { kind: 'mistral', toolCallIds: 'alphanumeric9' },
 ];
 
-/** Models with something learned: their names are the client's to choose. */
-const maxLearned = 1_000;
+/** Models of which something is kept: their names are the client's to choose. */
+const maxKept = 1_000;
 
 /** Gathers what is known of one configured upstream. */
 export function createCapabilities(config: UpstreamConfig): KnownCapabilities {
   const kind = kindOf(config);
   const saidByOperator = createLookup(config.capabilities ?? []);
   const saidByTable = createLookup(table.filter((row) => row.kind === kind));
-  const learned = new LRUCache<string, 'responses' | 'none'>({ max: maxLearned });
+  const learned = new LRUCache<string, 'responses' | 'none'>({ max: maxKept });
   return {
     of(request) {
       const name = modelOf(request);
@@ -73,7 +73,7 @@ export function modelOf(request: ChatRequest): string {
   return typeof model === 'string' ? model : '';
 }
 
-type Said = { -readonly [Name in keyof Capabilities]?: Capabilities[Name] };
+type Said = Partial<Capabilities>;
 
 /** Of the entries that match a model, the first that speaks of a capability decides it. */
 function createLookup(entries: readonly (Row | CapabilityEntry)[]): (model: string) => Said {
@@ -87,9 +87,14 @@ function createLookup(entries: readonly (Row | CapabilityEntry)[]): (model: stri
     },
   }));
   const backwards = rows.toReversed();
+  /** Each request asks several times, and the patterns never change. */
+  const known = new LRUCache<string, Said>({ max: maxKept });
   return (model) => {
-    const said: Said = {};
+    const before = known.get(model);
+    if (before) return before;
+    const said: { -readonly [Name in keyof Said]: Said[Name] } = {};
     for (const row of backwards) if (row.matches(model)) Object.assign(said, row.said);
+    known.set(model, said);
     return said;
   };
 }

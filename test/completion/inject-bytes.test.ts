@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createInjection, inject } from '../../src/completion/inject.ts';
 import type { Json, JsonObject } from '../../src/openai/chat.ts';
-import { parseRequest, requestText } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 
 const own = ['a__one', 'a__two'].map((name) => ({ type: 'function', function: { name, parameters: {} } }));
 const words = 'The "words" of\nits author.';
@@ -76,7 +76,7 @@ test('Q3, M16: the bytes say what JSON.parse, inject, stringify would say', () =
       const sent = write(given);
       const plain = JSON.parse(sent) as JsonObject;
       assert.deepEqual(
-        JSON.parse(requestText(inject(parseRequest(sent), injection).request)),
+        JSON.parse(String(requestBytes(inject(parseRequest(sent), injection).request))),
         JSON.parse(JSON.stringify(plainly(plain))),
       );
     }),

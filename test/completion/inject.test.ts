@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createInjection, describePlugins, inject } from '../../src/completion/inject.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
-import { parseRequest, requestText } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 
 const functions = ['todo__add', 'todo__list'].map((name) => ({
   name,
@@ -14,7 +14,7 @@ const user = { role: 'user', content: 'hi' };
 
 function injected(request: JsonObject, what = injection) {
   const result = inject(parseRequest(JSON.stringify({ model: 'm', messages: [user], ...request })), what);
-  return { ...result, sent: JSON.parse(requestText(result.request)) as JsonObject };
+  return { ...result, sent: JSON.parse(String(requestBytes(result.request))) as JsonObject };
 }
 
 test("M16: own functions stand after the client's, in their order", () => {
@@ -87,7 +87,7 @@ test('Q3, Q4: everything else goes on as it came', () => {
   const text =
     '{"seed":9223372036854775807,"messages":[{"role":"user","content":"\\u00e9","x":1.0}],"enable_thinking":true,"model":"m"}';
   const plain = createInjection({ functions, instructions: '' });
-  const sent = requestText(inject(parseRequest(text), plain).request);
+  const sent = String(requestBytes(inject(parseRequest(text), plain).request));
   assert.ok(sent.startsWith(text.slice(0, -1)), sent);
 });
 

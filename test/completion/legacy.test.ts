@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import { fold } from '../../src/completion/fold.ts';
 import { fromLegacy, isLegacy, legacyCallId, toLegacy } from '../../src/completion/legacy.ts';
 import type { JsonObject, Pieces } from '../../src/openai/chat.ts';
-import { parseRequest, requestText } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 import { answer, call, play } from './scripted.ts';
 
 const translate = (request: JsonObject) =>
-  JSON.parse(requestText(fromLegacy(parseRequest(JSON.stringify(request))))) as JsonObject;
+  JSON.parse(String(requestBytes(fromLegacy(parseRequest(JSON.stringify(request)))))) as JsonObject;
 
 test('L1: functions become tools, function_call becomes tool_choice, one call at a time', () => {
   const functions = [{ name: 'weather', parameters: { type: 'object' } }];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { historyCallIds, makePart, reinsert } from '../../src/completion/park.ts';
 import type { Json, JsonObject, Message, ToolCall } from '../../src/openai/chat.ts';
-import { parseRequest, requestText } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 import { call } from './scripted.ts';
 
 const own = call('own1', 'todo__add', { title: 'x' }) as unknown as ToolCall;
@@ -41,7 +41,7 @@ function follow(messages: Json[], kept = [part]): Json {
       .filter((id) => part.visible.includes(id))
       .map((id) => [id, kept]),
   );
-  return (JSON.parse(requestText(reinsert(request, parts))) as JsonObject)['messages'] as Json;
+  return (JSON.parse(String(requestBytes(reinsert(request, parts)))) as JsonObject)['messages'] as Json;
 }
 
 const seen = (calls: ToolCall[], content: Json = null): Json => ({

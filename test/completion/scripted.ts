@@ -11,7 +11,7 @@ import type {
   UpstreamAnswer,
 } from '../../src/openai/chat.ts';
 import { chunksOf } from '../../src/openai/more-text.ts';
-import { parseRequest, requestText, type ChatRequest } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes, type ChatRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
 
 /** A tool call of the model. */
@@ -75,7 +75,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   );
   let ids = 0;
   async function ask(asked: ChatRequest): Promise<UpstreamAnswer> {
-    requests.push(JSON.parse(requestText(asked)) as JsonObject);
+    requests.push(JSON.parse(String(requestBytes(asked))) as JsonObject);
     return { whole: null, pieces: [steps[requests.length - 1] ?? answer({ content: 'script over' })] };
   }
   const batches = await Array.fromAsync(
@@ -94,17 +94,7 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
         keep: async (steps) => void kept.push(steps),
       },
       {
-        budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
-        signal: new AbortController().signal,
-        callsUntil: new AbortController().signal,
-        listener: null,
-        clientTools: new Set(),
-        lastText: () => 'hi',
-        formatLast: () => false,
-        includeUsage: true,
-        trace: 'none',
-        onStep: () => undefined,
-        created: 1,
+        ...plainOptions(),
         newId: (length) => String((ids += 1)).padStart(length, '0'),
         ...options,
       },
@@ -115,4 +105,22 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   }
   const chunks = batches.flat().flatMap(chunksOf);
   return { requests, calls, parked, kept, chunks, completion: await fold(replay()) };
+}
+
+/** A run that nothing ends or narrows; its ids are zeros. */
+export function plainOptions(): RunOptions {
+  return {
+    budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
+    signal: new AbortController().signal,
+    callsUntil: new AbortController().signal,
+    listener: null,
+    clientTools: new Set(),
+    lastText: () => 'hi',
+    formatLast: () => false,
+    includeUsage: true,
+    trace: 'none',
+    onStep: () => undefined,
+    created: 1,
+    newId: (length) => '0'.repeat(length),
+  };
 }

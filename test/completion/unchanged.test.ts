@@ -8,8 +8,8 @@ import { unchangedAnswer } from '../../src/completion/unchanged.ts';
 import type { Json, JsonObject, UpstreamAnswer } from '../../src/openai/chat.ts';
 import { parseRequest } from '../../src/openai/request.ts';
 import { unfold } from '../../src/openai/unfold.ts';
+import { plainOptions } from './scripted.ts';
 
-const never = new AbortController().signal;
 const client = parseRequest('{"model":"m","messages":[{"role":"user","content":"hi"}]}');
 
 /** An answer of these bytes, as the upstream room opens it; `null` for one that it refuses. */
@@ -36,20 +36,7 @@ async function plainWay(answer: UpstreamAnswer): Promise<unknown> {
     park: async () => undefined,
     keep: async () => undefined,
   };
-  const answered = run(client, answer, doors, {
-    budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
-    signal: never,
-    callsUntil: never,
-    listener: null,
-    clientTools: new Set(),
-    lastText: () => 'hi',
-    formatLast: () => false,
-    includeUsage: true,
-    trace: 'none',
-    onStep: () => undefined,
-    created: 1,
-    newId: (length) => '0'.repeat(length),
-  });
+  const answered = run(client, answer, doors, plainOptions());
   const folded = await fold(answered);
   return asked ? null : JSON.parse(JSON.stringify(folded));
 }

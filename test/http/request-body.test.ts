@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isGatewayError } from '../../src/errors.ts';
 import { checkContentType, readChatRequest } from '../../src/http/request-body.ts';
-import { requestText } from '../../src/openai/request.ts';
+import { requestBytes } from '../../src/openai/request.ts';
 
 function refusal(body: string | Uint8Array): [code: string, param: string | null, message: string] {
   try {
@@ -62,7 +62,7 @@ test('F-C17: a member that stands twice at the top is refused', () => {
 
 test('F-C14, F-C16: a byte order mark and a lone surrogate pass', () => {
   const request = readChatRequest(new TextEncoder().encode('\uFEFF{"messages":[],"x":"\\ud800"}'));
-  assert.equal(requestText(request), '{"messages":[],"x":"\\ud800"}');
+  assert.equal(String(requestBytes(request)), '{"messages":[],"x":"\\ud800"}');
 });
 
 test('W3: exactly JSON in UTF-8, not compressed', () => {

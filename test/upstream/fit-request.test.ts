@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultCapabilities, type Capabilities } from '../../src/openai/capabilities.ts';
 import type { JsonObject } from '../../src/openai/chat.ts';
-import { parseRequest, requestText } from '../../src/openai/request.ts';
+import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 import { fitRequest } from '../../src/upstream/fit-request.ts';
 
 const tool = (name: string) => ({ type: 'function', function: { name } });
@@ -15,7 +15,7 @@ const base = { model: 'm', messages: [], tools, parallel_tool_calls: false };
 function fit(members: object, capabilities: Partial<Capabilities>): JsonObject {
   const request = parseRequest(JSON.stringify({ ...base, ...members }));
   return JSON.parse(
-    requestText(fitRequest(request, { ...defaultCapabilities, ...capabilities })),
+    String(requestBytes(fitRequest(request, { ...defaultCapabilities, ...capabilities }))),
   ) as JsonObject;
 }
 
@@ -77,5 +77,5 @@ test('Q4: numbers in a message whose ids are replaced keep their spelling', () =
   const text =
     '{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"call_1","n":9007199254740993}]}]}';
   const capabilities = { ...defaultCapabilities, toolCallIds: 'alphanumeric9' } as const;
-  assert.match(requestText(fitRequest(parseRequest(text), capabilities)), /"n":9007199254740993/);
+  assert.match(String(requestBytes(fitRequest(parseRequest(text), capabilities))), /"n":9007199254740993/);
 });
