@@ -1,5 +1,5 @@
 // Continuity: puts the plugin calls of earlier answers back into the history of a client that never saw them (M18).
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Message } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { readElements, withElements, type ChatRequest } from '../openai/request.ts';
@@ -17,9 +17,6 @@ export interface KeptSteps extends Partial<Origin> {
 /** Characters of hidden messages that one request gets back. */
 const maxRestored = 100_000;
 
-/** Characters of a message that is read to compare histories. */
-const maxParsed = 64 * 1024;
-
 /** The steps of an answer as they are kept: the newest that can ever be restored. `shown` is the text of the answer. */
 export function keepSteps(
   { hidden, shown, said }: { hidden: readonly Message[]; shown: string; said: string },
@@ -35,21 +32,23 @@ export function keepSteps(
  * The answers in a client's history: place of the message, and the id of the history up to and including it. Two
  * histories have the same id when they say the same; an edit anywhere before makes another one.
  */
-export function answersIn(request: ChatRequest): Map<number, string> {
+export function answersIn(history: readonly Message[]): Map<number, string> {
   const answers = new Map<number, string>();
-  if (!request.members.get('messages')?.includes('"assistant"')) return answers;
-  const digest = createHash('sha256');
-  for (const [place, text] of readElements(request, 'messages').entries()) {
-    digest.update(wordsIn(text));
-    if (isAnswer(text)) answers.set(place, digest.copy().digest('base64url'));
+  const last = history.findLastIndex(isAnswer);
+  let said = '';
+  for (const [place, message] of history.slice(0, last + 1).entries()) {
+    said += wordsOf(message);
+    if (!isAnswer(message)) continue;
+    // Each id is made of the one before it and of what was said since.
+    said = hash('sha256', said, 'base64url');
+    answers.set(place, said);
   }
   return answers;
 }
 
 /** The id of a client's history once this text has been its answer. */
-export function answerId(request: ChatRequest, shown: string): string {
-  const said = readElements(request, 'messages').map(wordsIn).join('');
-  return hash('sha256', said + wordsOf({ role: 'assistant', content: shown }), 'base64url');
+export function answerId(history: readonly Message[], shown: string): string {
+  return answersIn([...history, { role: 'assistant', content: shown }]).get(history.length) ?? '';
 }
 
 /**
@@ -107,13 +106,8 @@ function reworded(answer: string, text: string): string {
   return JSON.stringify({ ...parseMessage(answer), content: text });
 }
 
-function isAnswer(text: string): boolean {
-  return text.includes('"assistant"') && parseMessage(text).role === 'assistant';
-}
-
-/** What a message of a client says. A very long one, which holds images or files, is taken as it came. */
-function wordsIn(text: string): string {
-  return text.length > maxParsed && !isAnswer(text) ? `${text}\n` : wordsOf(parseMessage(text));
+function isAnswer({ role }: Message): boolean {
+  return role === 'assistant';
 }
 
 /** What a message says, whatever form a client gives it: text as one piece or in parts, with blanks around or not. */

@@ -46,10 +46,14 @@ export function lastMessageText(request: ChatRequest): string {
   return messageText(parseMessage(readElements(request, 'messages').at(-1)));
 }
 
+/** The messages of a request, read. */
+export function readMessages(request: ChatRequest): Message[] {
+  return readElements(request, 'messages').map(parseMessage);
+}
+
 /** Ids of the tool calls in the client's history: those whose parts may have been parked. */
-export function historyCallIds(request: ChatRequest): string[] {
-  if (!request.members.get('messages')?.includes('"tool_calls"')) return [];
-  return readElements(request, 'messages').flatMap((text) => callsOf(parseMessage(text)).map(({ id }) => id));
+export function historyCallIds(history: readonly Message[]): string[] {
+  return history.flatMap((message) => callsOf(message).map(({ id }) => id));
 }
 
 /**

@@ -3,7 +3,7 @@ import { answerId, keepSteps } from '../completion/continuity.ts';
 import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
 import type { Injected } from '../completion/inject.ts';
-import { lastMessageText, type ParkedPart } from '../completion/park.ts';
+import { lastMessageText, readMessages, type ParkedPart } from '../completion/park.ts';
 import { formatComesLast, run, type Doors, type RunOptions } from '../completion/run.ts';
 import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
@@ -213,7 +213,7 @@ function shelves({ exchange, options }: Work): Pick<Doors, 'park' | 'keep'> {
       await options.parked.put(consumer.partition, kept.visible, kept);
     },
     async keep(steps) {
-      const id = answerId(client, steps.shown);
+      const id = answerId(readMessages(client), steps.shown);
       await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
     },
   };

@@ -4,7 +4,7 @@ import type { Consumer } from '../access/consumer.ts';
 import { answersIn, restoreSteps, type KeptSteps } from '../completion/continuity.ts';
 import { inject, noneMissing, type Injected } from '../completion/inject.ts';
 import { fromLegacy, isLegacy } from '../completion/legacy.ts';
-import { historyCallIds, reinsert, type ParkedPart } from '../completion/park.ts';
+import { historyCallIds, readMessages, reinsert, type ParkedPart } from '../completion/park.ts';
 import type { Doors } from '../completion/run.ts';
 import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
@@ -99,7 +99,7 @@ export async function prepareExchange(
   options: ExchangeOptions,
 ): Promise<Exchange> {
   const consumer = options.consumerOf(request);
-  const sent = readChatRequest(request.body as Buffer);
+  const { request: sent, messages } = readChatRequest(request.body as Buffer);
   const model = readMember(sent, 'model');
   const name = typeof model === 'string' ? model : '';
   const upstream = options.upstreamOf(name, sent, request.id);
@@ -111,7 +111,7 @@ export async function prepareExchange(
   const legacy = isLegacy(client);
   const modern = legacy ? fromLegacy(client) : client;
   const origin = { upstream: upstream.name, model: name };
-  const ids = historyCallIds(modern);
+  const ids = historyCallIds(legacy ? readMessages(modern) : messages);
   const parts = ids.length === 0 ? new Map() : await options.parked.find(consumer.partition, ids);
   const restored = reinsert(modern, parts, origin);
   if (ids.length > 0)
@@ -119,7 +119,7 @@ export async function prepareExchange(
   // Q2: with both generations of the interface at once, nobody can tell whose answer is meant.
   const both = client.members.has('functions') && client.members.has('tools');
   const mayInject = !both && upstream.capabilities.of(restored).tools !== 'none';
-  const answers = mayInject && options.steps ? answersIn(client) : new Map<number, string>();
+  const answers = mayInject && options.steps ? answersIn(messages) : new Map<number, string>();
   const kept = answers.size > 0 ? await findSteps(consumer, answers, options) : new Map<number, KeptSteps>();
   const remembered = kept.size === 0 ? restored : reinsert(restoreSteps(modern, kept, origin), parts, origin);
   const offered = mayInject

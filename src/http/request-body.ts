@@ -1,7 +1,7 @@
 // Reads the body of an interpreted request: one JSON object, checked before anything believes it.
-import { parse } from 'secure-json-parse';
+import { scan } from 'secure-json-parse';
 import { gatewayError } from '../errors.ts';
-import type { Json, JsonObject } from '../openai/chat.ts';
+import type { Json, JsonObject, Message } from '../openai/chat.ts';
 import { isJsonObject, nesting } from '../openai/exact-json.ts';
 import { parseRequest, type ChatRequest } from '../openai/request.ts';
 
@@ -23,17 +23,28 @@ export function checkContentType(headers: Readonly<Record<string, string | strin
   }
 }
 
+/** A request, and its messages as values: what else reads them need not parse them again. */
+export interface ReadRequest {
+  readonly request: ChatRequest;
+  readonly messages: readonly Message[];
+}
+
 /** Reads the bytes as a chat request. Throws 400 `invalid_json` or `invalid_type` (`wire.md` Q8, `security.md` W3). */
-export function readChatRequest(bytes: Uint8Array): ChatRequest {
+export function readChatRequest(bytes: Uint8Array): ReadRequest {
   const text = decode(bytes);
   // F-C18: before parsing, so that nesting costs nothing.
   if (nesting(text) > maxDepth) {
     throw gatewayError('invalid_json', [`it is nested deeper than ${maxDepth} levels`]);
   }
-  const value = readAs(() => parse(text) as Json);
+  const value = readAs(() => withoutPrototypes(JSON.parse(text) as Json));
   if (!isJsonObject(value)) throw gatewayError('invalid_json', ['it is not an object']);
   checkTypes(value);
-  return readAs(() => parseRequest(text));
+  return { request: readAs(() => parseRequest(text)), messages: value['messages'] as unknown as Message[] };
+}
+
+/** The value, if no name in it reaches an object's prototype. The few names are looked at, not the whole text. */
+function withoutPrototypes(value: Json): Json {
+  return typeof value === 'object' && value !== null ? (scan(value) as Json) : value;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -37,7 +37,7 @@ const answers: JsonObject[] = [
 function follow(messages: Json[], kept = [part]): Json {
   const request = parseRequest(JSON.stringify({ model: 'm', messages }));
   const parts = new Map(
-    historyCallIds(request)
+    historyCallIds(messages as Message[])
       .filter((id) => part.visible.includes(id))
       .map((id) => [id, kept]),
   );

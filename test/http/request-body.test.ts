@@ -61,7 +61,7 @@ test('F-C17: a member that stands twice at the top is refused', () => {
 });
 
 test('F-C14, F-C16: a byte order mark and a lone surrogate pass', () => {
-  const request = readChatRequest(new TextEncoder().encode('\uFEFF{"messages":[],"x":"\\ud800"}'));
+  const { request } = readChatRequest(new TextEncoder().encode('\uFEFF{"messages":[],"x":"\\ud800"}'));
   assert.equal(String(requestBytes(request)), '{"messages":[],"x":"\\ud800"}');
 });
 
