@@ -121,6 +121,16 @@ function wordsOf(message: Message): string {
     fn?.name,
     canonicalArguments(fn?.arguments ?? ''),
   ]);
-  const rest = [name ?? null, refusal || null, answers ?? null, message['function_call'] ?? null];
-  return `${JSON.stringify([role, textOf(content).trim(), parts, calls, rest])}\n`;
+  const rest = [
+    role,
+    parts,
+    calls,
+    name ?? null,
+    refusal || null,
+    answers ?? null,
+    message['function_call'] ?? null,
+  ];
+  // The text stands for itself behind its length: it is most of the history.
+  const text = textOf(content).trim();
+  return `${text.length} ${text}${JSON.stringify(rest)}\n`;
 }
