@@ -1,8 +1,8 @@
 // Puts the granted functions into a request: tools after the client's own, and the plugins' words in the system message.
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { appendElement, joinElements, splitFirst } from '../openai/json-text.ts';
-import { readElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
+import { appendElement, joinElements, splitFirst, type JsonText } from '../openai/json-text.ts';
+import { memberText, readElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 
 /** What may be injected; sorted, so that the bytes are the same in every request. */
 interface Injectable {
@@ -67,7 +67,7 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
     tools: alone ? array : appendElement(request.members.get('tools') ?? '[]', array.slice(1, -1)),
     ...(readMember(request, 'stream') === true && { stream_options: withUsageAsked(request) }),
     ...(injection.instructions !== '' && {
-      messages: instruct(request.members.get('messages') ?? '[]', injection.instructions),
+      messages: instruct(memberText(request, 'messages') ?? '[]', injection.instructions),
     }),
   });
   return { request: equipped, names, clientTools, missing };
@@ -118,16 +118,16 @@ function withUsageAsked(request: ChatRequest): string {
  * Q9: the plugins' own words at the end of the client's leading system or developer message, or in a new first one.
  * The same bytes in every step. Only the first message is read: there may be megabytes of others.
  */
-function instruct(messages: string, instructions: string): string {
+function instruct(messages: string, instructions: string): JsonText {
   const { text, rest } = splitFirst(messages);
   const first = text === '' ? null : (JSON.parse(text) as Json);
   const leads = isJsonObject(first) && (first['role'] === 'system' || first['role'] === 'developer');
-  if (!leads) return `[${systemMessage(instructions)}${text === '' ? '' : ','}${text}${rest}`;
+  if (!leads) return [`[${systemMessage(instructions)}${text === '' ? '' : ','}`, text, rest];
   const { content } = first;
   const extended = Array.isArray(content)
     ? [...content, { type: 'text', text: instructions }]
     : `${typeof content === 'string' ? `${content}\n\n` : ''}${instructions}`;
-  return `[${JSON.stringify({ ...first, content: extended })}${rest}`;
+  return [`[${JSON.stringify({ ...first, content: extended })}`, rest];
 }
 
 function systemMessage(content: string): string {

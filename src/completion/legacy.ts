@@ -4,7 +4,14 @@ import type { ChunkChoice, Json, JsonObject, Piece, Pieces } from '../openai/cha
 import { isJsonObject } from '../openai/exact-json.ts';
 import { isMoreText } from '../openai/more-text.ts';
 import { checkValue, type ParkedPart } from './park.ts';
-import { readElements, readMember, withElements, withMembers, type ChatRequest } from '../openai/request.ts';
+import {
+  memberText,
+  readElements,
+  readMember,
+  withElements,
+  withMembers,
+  type ChatRequest,
+} from '../openai/request.ts';
 
 /** `wire.md` L1: `functions` and no `tools`. */
 export function isLegacy(request: ChatRequest): boolean {
@@ -17,7 +24,7 @@ export function fromLegacy(request: ChatRequest): ChatRequest {
   const choice = readMember(request, 'function_call');
   const toolChoice = isJsonObject(choice)
     ? JSON.stringify({ type: 'function', function: choice })
-    : request.members.get('function_call');
+    : memberText(request, 'function_call');
   return withMembers(
     withElements(withElements(request, 'tools', tools), 'messages', fromLegacyMessages(request)),
     {

@@ -10,7 +10,7 @@ import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
-import { readMember, withMembers, type ChatRequest } from '../openai/request.ts';
+import { memberText, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Tools } from './granted-tools.ts';
 import { readChatRequest } from './request-body.ts';
@@ -152,7 +152,7 @@ export async function prepareExchange(
     client,
     legacy,
     injected,
-    toolsIn: (form) => inject(remembered, tools.injection(form)).request.members.get('tools'),
+    toolsIn: (form) => memberText(inject(remembered, tools.injection(form)).request, 'tools'),
     tools,
     context,
     model: name,

@@ -1,6 +1,6 @@
 // The names of a run's steps, by which an attempt that takes the run up finds what is on the tape (`wire.md` T5).
 import { createHash } from 'node:crypto';
-import type { ChatRequest } from '../openai/request.ts';
+import { memberText, type ChatRequest } from '../openai/request.ts';
 
 /**
  * Names the steps of one attempt: the first one, and each later one by what was appended to the messages, so that the
@@ -9,8 +9,8 @@ import type { ChatRequest } from '../openai/request.ts';
 export function createStepKey(): (request: ChatRequest) => string {
   let first: string | null = null;
   let head = -1;
-  return ({ members }) => {
-    const messages = members.get('messages') ?? '';
+  return (request) => {
+    const messages = memberText(request, 'messages') ?? '';
     if (first === null) {
       first = messages;
       return 'first';
@@ -18,6 +18,6 @@ export function createStepKey(): (request: ChatRequest) => string {
     // Most runs have one step: the length of its messages without the closing bracket is not asked for before.
     if (head < 0) head = first.trimEnd().slice(0, -1).trimEnd().length;
     const digest = createHash('sha256').update(messages.trimEnd().slice(head));
-    return digest.update(members.get('tool_choice') ?? '').digest('base64');
+    return digest.update(memberText(request, 'tool_choice') ?? '').digest('base64');
   };
 }

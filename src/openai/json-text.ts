@@ -1,5 +1,8 @@
 // Takes valid JSON text apart at its top level without reading it, and puts it together again.
 
+/** JSON text, whole or in pieces: a text of megabytes is not copied to say something before or behind it. */
+export type JsonText = string | readonly string[];
+
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -106,21 +109,33 @@ export function isEmptyArray(text: string): boolean {
 }
 
 /** The array with the text of one more element, or of several with commas between, at its end. */
-export function appendElement(array: string, added: string): string {
-  const head = array.slice(0, array.lastIndexOf(']')).trimEnd();
-  return `${head}${head === '[' ? '' : ','}${added}]`;
+export function appendElement(array: JsonText, added: string): JsonText {
+  const pieces = piecesOf(array);
+  const last = pieces.at(-1) ?? '';
+  const head = last.slice(0, last.lastIndexOf(']')).trimEnd();
+  const comma = pieces.length === 1 && head === '[' ? '' : ',';
+  return [...pieces.slice(0, -1), head, `${comma}${added}]`];
+}
+
+/** The text in one piece. */
+export function joinText(text: JsonText): string {
+  return typeof text === 'string' ? text : text.join('');
+}
+
+function piecesOf(text: JsonText): readonly string[] {
+  return typeof text === 'string' ? [text] : text;
 }
 
 /** The object made of members' text. */
-export function joinMembers(members: ReadonlyMap<string, string>): string {
+export function joinMembers(members: ReadonlyMap<string, JsonText>): string {
   return joinedPieces(members).join('');
 }
 
 /** The same in pieces: the members' text is not copied. */
-export function joinedPieces(members: ReadonlyMap<string, string>): string[] {
+export function joinedPieces(members: ReadonlyMap<string, JsonText>): string[] {
   const pieces: string[] = [];
   for (const [name, value] of members)
-    pieces.push(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`, value);
+    pieces.push(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`, ...piecesOf(value));
   return pieces.length === 0 ? ['{}'] : [...pieces, '}'];
 }
 

@@ -5,8 +5,10 @@ import {
   isEmptyArray,
   joinedPieces,
   joinElements,
+  joinText,
   splitElements,
   splitMembers,
+  type JsonText,
 } from './json-text.ts';
 
 /**
@@ -15,7 +17,7 @@ import {
  * `9223372036854776000`. Immutable: a step makes a new request.
  */
 export interface ChatRequest {
-  readonly members: ReadonlyMap<string, string>;
+  readonly members: ReadonlyMap<string, JsonText>;
 }
 
 /** Reads the text of a request. The text must be one valid JSON object (the door has proved it). */
@@ -32,16 +34,22 @@ export function requestBytes(request: ChatRequest): Buffer {
   return bytes;
 }
 
+/** The text of a member, `undefined` when it is absent. */
+export function memberText(request: ChatRequest, name: string): string | undefined {
+  const text = request.members.get(name);
+  return text === undefined ? undefined : joinText(text);
+}
+
 /** The value of a member, `undefined` when it is absent. Parsed at each call: keep the value, do not ask twice. */
 export function readMember(request: ChatRequest, name: string): Json | undefined {
-  const text = request.members.get(name);
+  const text = memberText(request, name);
   return text === undefined ? undefined : (JSON.parse(text) as Json);
 }
 
 /** The request with members replaced, added (at the end) or, with `undefined`, removed. Values are JSON text. */
 export function withMembers(
   request: ChatRequest,
-  changes: Readonly<Record<string, string | undefined>>,
+  changes: Readonly<Record<string, JsonText | undefined>>,
 ): ChatRequest {
   const members = new Map(request.members);
   for (const [name, text] of Object.entries(changes)) {
@@ -53,13 +61,13 @@ export function withMembers(
 
 /** The elements of an array member as JSON text; none when it is absent, `null` or no array. */
 export function readElements(request: ChatRequest, name: string): string[] {
-  const text = request.members.get(name);
+  const text = memberText(request, name);
   return text?.startsWith('[') ? splitElements(text) : [];
 }
 
 /** Whether an array member has elements, without looking at all of them. */
 export function hasElements(request: ChatRequest, name: string): boolean {
-  const text = request.members.get(name);
+  const text = memberText(request, name);
   return text?.startsWith('[') === true && !isEmptyArray(text);
 }
 

@@ -1,8 +1,8 @@
 // A chat request in the words of `/v1/responses`: input items, flat tools, renamed members (`wire.md` C4).
 import type { Json, JsonObject } from './chat.ts';
 import { isJsonObject, parseExact } from './exact-json.ts';
-import { joinMembers } from './json-text.ts';
-import { readElements, readMember, type ChatRequest } from './request.ts';
+import { joinMembers, type JsonText } from './json-text.ts';
+import { memberText, readElements, readMember, type ChatRequest } from './request.ts';
 import { inputItems, type KnownItems } from './responses-input.ts';
 
 /**
@@ -56,7 +56,7 @@ export function toResponsesRequest(request: ChatRequest, itemsOf: KnownItems = (
   const input = inputItems(request, itemsOf);
   const tools = flatTools(request);
   if (!input || !tools) throw new TypeError('the request has no form on /v1/responses');
-  const members = new Map<string, string>();
+  const members = new Map<string, JsonText>();
   for (const [name, text] of request.members) {
     if (!translated.has(name) && !withoutForm.has(name)) members.set(name, text);
   }
@@ -123,7 +123,7 @@ function flatChoice(choice: Json | undefined): Json | undefined {
 }
 
 function textOptions(request: ChatRequest): JsonObject | undefined {
-  const format = request.members.get('response_format');
+  const format = memberText(request, 'response_format');
   const verbosity = readMember(request, 'verbosity') ?? undefined;
   const value = format === undefined ? undefined : flatFormat(parseExact(format));
   if (value === undefined && verbosity === undefined) return undefined;

@@ -10,7 +10,7 @@ import type {
   UpstreamAnswer,
   Usage,
 } from '../openai/chat.ts';
-import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
+import { memberText, readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { forceCall, planCalls, wordAnswer, type NextCall, type PastCall } from './demo-plan.ts';
 import { readTools } from './demo-tools.ts';
 
@@ -131,7 +131,7 @@ function* pieces(text: string, size: number): Generator<string> {
 
 /** A rough count, four characters a token: enough to show that usage is summed. */
 function countTokens(request: ChatRequest, answer: Answer): Usage {
-  const sent = ['messages', 'tools'].map((name) => request.members.get(name)?.length ?? 0);
+  const sent = ['messages', 'tools'].map((name) => memberText(request, name)?.length ?? 0);
   const prompt = Math.ceil(sent.reduce((sum, length) => sum + length, 0) / 4);
   const completion = Math.ceil((answer.text.length + JSON.stringify(answer.calls).length) / 4);
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };

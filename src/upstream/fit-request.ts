@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import type { Capabilities } from '../openai/capabilities.ts';
 import type { Json, JsonObject } from '../openai/chat.ts';
 import { isJsonObject, parseExact } from '../openai/exact-json.ts';
-import { readElements, readMember, withElements, withMembers, type ChatRequest } from '../openai/request.ts';
+import {
+  memberText,
+  readElements,
+  readMember,
+  withElements,
+  withMembers,
+  type ChatRequest,
+} from '../openai/request.ts';
 
 /** The request of one step of a run as an upstream with these capabilities takes it (`wire.md` M12, M13, Q6). */
 export function fitRequest(request: ChatRequest, capabilities: Capabilities): ChatRequest {
@@ -23,7 +30,7 @@ function fitFormat(request: ChatRequest, jsonWithTools: Capabilities['jsonWithTo
   const format = readMember(request, 'response_format');
   const type = isJsonObject(format) ? format['type'] : undefined;
   if (typeof type !== 'string' || !type.startsWith('json')) return request;
-  const closing = request.members.get('tool_choice') === none;
+  const closing = memberText(request, 'tool_choice') === none;
   return withMembers(request, closing ? noTools : { response_format: undefined });
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type OpenAI from 'openai';
 import type { Completion, JsonObject, ToolCall } from '../../src/openai/chat.ts';
-import { parseRequest } from '../../src/openai/request.ts';
+import { memberText, parseRequest } from '../../src/openai/request.ts';
 import { ask, bothModes, textOf, type Mode } from './ask.ts';
 import { dialects, says, type Call } from './dialects.ts';
 import { startGateway, toolResults, type GatewayOptions, type TestGateway } from './gateway.ts';
@@ -24,7 +24,7 @@ function goOn(messages: Messages, answer: Completion, next = 'And Rome?'): Messa
 /** The messages of a request to the upstream, as its bytes say them. */
 function sent(gateway: TestGateway, number: number): string {
   const text = gateway.upstream.chats[number]?.body.toString() ?? '{}';
-  return parseRequest(text).members.get('messages') ?? '';
+  return memberText(parseRequest(text), 'messages') ?? '';
 }
 
 function callIds(gateway: TestGateway, number: number): string[] {
