@@ -21,7 +21,7 @@ const cases: readonly { readonly name: string; readonly granted: Granted; readon
   { name: 'pass-through', granted: 0, body: chat('json') },
   { name: '20 functions', granted: 20, body: chat('json') },
   { name: '500 functions', granted: 500, body: chat('json') },
-  { name: '20 functions, body of 100 KB', granted: 20, body: chat('json', { bytes: 100_000 }) },
+  { name: '20 functions, conversation of 100 KB', granted: 20, body: chat('json', { turns: 32 }) },
   { name: 'stream passed through', granted: 0, body: chat('events', { stream: true }) },
   { name: 'stream, 20 functions', granted: 20, body: chat('events', { stream: true }) },
   { name: 'loop', granted: 20, body: chat('loop:1x1@0') },

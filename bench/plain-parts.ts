@@ -53,15 +53,15 @@ export const streamsPart: Part = {
 export const bodiesPart: Part = {
   name: 'bodies',
   async run(bench) {
-    const sizes = [
-      { size: '100 KB', bytes: 100_000, connections: 32 },
-      { size: '1 MB', bytes: 1_000_000, connections: 16 },
+    const bodies = [
+      { what: 'conversations of 100 KB', body: chat('json', { turns: 32 }), connections: 32 },
+      { what: 'requests with an image of 1 MB', body: chat('json', { image: 1_000_000 }), connections: 16 },
     ];
     const sections: Section[] = [];
-    for (const { size, bytes, connections } of sizes.slice(0, bench.quick ? 1 : 2)) {
+    for (const { what, body, connections } of bodies.slice(0, bench.quick ? 1 : 2)) {
       const { section } = await compareThroughput(bench, {
-        title: `Answers of 1 KB to requests of ${size}`,
-        contestants: sending(chat('json', { bytes }), mostOf(bench)),
+        title: `Answers of 1 KB to ${what}`,
+        contestants: sending(body, mostOf(bench)),
         connections,
         rounds: 5,
         seconds: 2,
