@@ -7,17 +7,20 @@ import { memberText, type ChatRequest } from '../openai/request.ts';
  * choices of one answer (M6) are told apart whatever order they come in.
  */
 export function createStepKey(): (request: ChatRequest) => string {
-  let first: string | null = null;
+  let first: ChatRequest | null = null;
   let head = -1;
   return (request) => {
-    const messages = memberText(request, 'messages') ?? '';
     if (first === null) {
-      first = messages;
+      first = request;
       return 'first';
     }
     // Most runs have one step: the length of its messages without the closing bracket is not asked for before.
-    if (head < 0) head = first.trimEnd().slice(0, -1).trimEnd().length;
-    const digest = createHash('sha256').update(messages.trimEnd().slice(head));
+    if (head < 0) head = messagesOf(first).slice(0, -1).trimEnd().length;
+    const digest = createHash('sha256').update(messagesOf(request).slice(head));
     return digest.update(memberText(request, 'tool_choice') ?? '').digest('base64');
   };
+}
+
+function messagesOf(request: ChatRequest): string {
+  return (memberText(request, 'messages') ?? '').trimEnd();
 }
