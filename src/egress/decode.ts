@@ -1,7 +1,7 @@
 // Decodes compressed answers and counts what comes out: 200 KB of gzip can be 200 MB (N4, E9).
 import { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
-import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
+import { EgressError, type Asked, type EgressAnswer } from './egress.ts';
 
 const decoders = new Map<string, () => Transform>([
   ['gzip', createGunzip],
@@ -11,7 +11,7 @@ const decoders = new Map<string, () => Transform>([
 ]);
 
 /** The decoder that an answer needs; `null` for a plain one. Throws {@link EgressError} for two or an unknown one. */
-export function decoderOf(request: EgressRequest, headers: EgressAnswer['headers']): Transform | null {
+export function decoderOf(request: Asked, headers: EgressAnswer['headers']): Transform | null {
   const encoding = String(headers['content-encoding'] ?? '')
     .trim()
     .toLowerCase();
@@ -28,7 +28,7 @@ export function decoderOf(request: EgressRequest, headers: EgressAnswer['headers
 export function decodeAnswer(
   encoded: AsyncIterable<Uint8Array>,
   decoder: Transform,
-  request: EgressRequest,
+  request: Asked,
 ): Readable {
   const body = Readable.from(encoded, { objectMode: false });
   const { maxBytes } = request.limits;
@@ -51,7 +51,7 @@ export function decodeAnswer(
   return body.pipe(decoder).pipe(decoded);
 }
 
-function nameFailure(request: EgressRequest, error: Error & { code?: unknown }): EgressError {
+function nameFailure(request: Asked, error: Error & { code?: unknown }): EgressError {
   const failure = error.code === 'Z_BUF_ERROR' ? 'truncated' : 'bad_encoding';
   const message = `The answer of ${request.origin} cannot be decoded: ${error.message}.`;
   return new EgressError(failure, message, { cause: error });

@@ -26,6 +26,9 @@ export interface EgressRequest {
   readonly limits: EgressLimits;
 }
 
+/** What is known of a request until its answer has ended: not its body, which may be megabytes. */
+export type Asked = Pick<EgressRequest, 'method' | 'origin' | 'limits'>;
+
 /** An answer. The body is decoded (gzip, br, zstd), counted, and ends with an {@link EgressError} when a limit is hit. */
 export interface EgressAnswer {
   readonly status: number;

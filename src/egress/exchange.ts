@@ -2,7 +2,7 @@
 import { errors, type Dispatcher } from 'undici';
 import { AnswerBody } from './answer-body.ts';
 import { decodeAnswer, decoderOf } from './decode.ts';
-import { EgressError, type EgressAnswer, type EgressRequest } from './egress.ts';
+import { EgressError, type Asked, type EgressAnswer } from './egress.ts';
 
 /** How long the end of an answer that nobody reads any more may take; a further byte cuts at once. */
 const lingerTime = 100;
@@ -25,7 +25,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Set when a connection takes the request. */
   carrier: Carrier | null = null;
 
-  readonly #request: EgressRequest;
+  readonly #request: Asked;
   readonly #signal: AbortSignal;
   readonly #resolve: (answer: EgressAnswer) => void;
   readonly #reject: (reason: unknown) => void;
@@ -39,15 +39,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #done = false;
   #failure: Error | null = null;
 
-  constructor(request: EgressRequest, signal: AbortSignal) {
+  constructor({ method, origin, limits }: Asked, signal: AbortSignal) {
     const { promise, resolve, reject } = Promise.withResolvers<EgressAnswer>();
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#request = request;
+    this.#request = { method, origin, limits };
     this.#signal = signal;
     signal.addEventListener('abort', this.#aborted);
-    const { total, firstByte } = request.limits;
+    const { total, firstByte } = limits;
     this.#total = this.#deadline(total, 'the whole exchange');
     this.#wait = this.#deadline(firstByte, 'the first byte of the answer');
   }
@@ -63,6 +63,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     if (status < 200 || this.#done) return;
+    // Small buffers that keep the large one they were cut from for as long as the answer flows.
+    controller.rawHeaders = null;
     try {
       this.#resolve(this.#begin(controller, status, headers));
       this.#await();
@@ -169,7 +171,7 @@ function plain(headers: Headers): Headers {
   return rest;
 }
 
-function tooLarge(request: EgressRequest): EgressError {
+function tooLarge(request: Asked): EgressError {
   const message = `The answer of ${request.origin} is larger than ${request.limits.maxBytes} bytes.`;
   return new EgressError('too_large', message);
 }
@@ -182,7 +184,7 @@ const cutCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'HPE_INVALID_
 
 /** Names what undici or the socket reports; an error that is none of the network's is left alone. */
 function nameFailure(
-  request: EgressRequest,
+  request: Asked,
   error: Error & { code?: unknown },
   { began, reusedSocket }: { began: boolean; reusedSocket: boolean },
 ): Error {

@@ -1,4 +1,5 @@
 // Sends requests to one kind of destination: pools, and what every outbound request carries.
+import type { Readable } from 'node:stream';
 import { Agent, Client, Pool, type Dispatcher } from 'undici';
 import { EgressError, type EgressAnswer, type EgressRequest, type Send } from './egress.ts';
 import { Exchange, type Carrier } from './exchange.ts';
@@ -73,16 +74,18 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     signal.throwIfAborted();
     const target = targetOf(request.origin);
     rules.admitHost(target);
+    const { method, path, headers, body } = request;
     const dispatched = {
       origin: target.origin,
-      path: checkedPath(request.path),
-      method: request.method,
+      path: checkedPath(path),
+      method,
       headers: {
-        ...checkedHeaders(request.headers),
+        ...checkedHeaders(headers),
         'accept-encoding': 'identity',
         'x-plugin-gateway': instance,
+        ...(body instanceof Uint8Array && { 'content-length': String(body.length) }),
       },
-      body: request.body ?? null,
+      body: body instanceof Uint8Array ? handedOver(body) : (body ?? null),
     };
     const exchange = new Exchange(request, signal);
     agent.dispatch(dispatched, exchange);
@@ -97,6 +100,26 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     }
   };
   return { send, close: () => agent.destroy(new EgressError('unreachable', 'Egress is closed.')) };
+}
+
+/**
+ * Bytes for one reader, who alone has them then: undici holds what it is given until the answer has ended, and with it
+ * a conversation for as long as its answer flows.
+ */
+function handedOver(bytes: Uint8Array): Readable {
+  let left: Uint8Array | null = bytes;
+  const body: Iterable<Uint8Array> & Iterator<Uint8Array> = {
+    next() {
+      const value = left;
+      left = null;
+      return value ? { done: false, value } : { done: true, value };
+    },
+    [Symbol.iterator]() {
+      return this;
+    },
+  };
+  // undici takes any iterable; its types do not know it.
+  return body as unknown as Readable;
 }
 
 /** undici would take an absolute URL for a path, and send the request line of a proxy. */

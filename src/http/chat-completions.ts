@@ -61,9 +61,12 @@ async function answer(
   if (exchange.plain) {
     const watched = options.watchRun(options.budget.seconds);
     watched.serve(reply.raw);
-    return sendPlain(exchange, await exchange.plain(watched.signal));
+    const plain = await exchange.plain(watched.signal);
+    letBodyGo(request);
+    return sendPlain(exchange, plain);
   }
   const marks = retryMarks(request, exchange.consumer.partition);
+  letBodyGo(request);
   const joined = records.join(marks, (tape) => prepareAttempt(exchange, tape, options));
   const attempt = joined instanceof Promise ? await joined : joined;
   attempt.serve(reply.raw);
@@ -74,6 +77,11 @@ async function answer(
     showHeaders(reply, attempt);
     throw afterSideEffect(error, attempt);
   }
+}
+
+/** What has been read is not needed any more, and an answer may flow for minutes. */
+function letBodyGo(request: FastifyRequest): void {
+  request.body = undefined;
 }
 
 /** T1: the upstream's own word on retries, which is a header of its error, knows nothing of plugin calls. */
