@@ -115,11 +115,7 @@ export function isStreamed({ client }: Exchange): boolean {
 /** The log of a stream. Its events are asked for one by one, or said at once while its reader waits for them. */
 function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   const write = createPieceWriter();
-  const encode = (pieces: Pieces): Uint8Array => {
-    let text = '';
-    for (const piece of pieces) text += write(piece);
-    return Buffer.from(text);
-  };
+  const encode = (pieces: Pieces): string => pieces.map(write).join('');
   let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
   const source: Source = {
     async next() {

@@ -1,4 +1,4 @@
-// What a run says, in the bytes that go out, kept so that several may read it from its start: the first client, and one that comes back for it.
+// What a run says, in the text that goes out, kept so that several may read it from its start: the first client, and one that comes back for it.
 
 /** `cut`: nobody waited for it any more. */
 export type LogState = 'open' | 'done' | 'failed' | 'cut';
@@ -12,17 +12,17 @@ export interface EventLog {
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
   readonly read: () => LogReader;
-  /** All pieces together. */
+  /** All pieces together, as bytes. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
   readonly cut: (reason: unknown) => void;
 }
 
 /** What is read piece by piece, and may be left before its end. */
-export type Source = Pick<AsyncGenerator<Uint8Array, void, undefined>, 'next' | 'return'>;
+export type Source = Pick<AsyncGenerator<string, void, undefined>, 'next' | 'return'>;
 
 /** Reads a log from its first piece on. */
-export interface LogReader extends AsyncIterableIterator<Uint8Array, void> {
+export interface LogReader extends AsyncIterableIterator<string, void> {
   /** Sets who takes pieces at once while this reader waits for them. */
   readonly listen?: (listener: LogListener) => void;
 }
@@ -31,7 +31,7 @@ export interface LogReader extends AsyncIterableIterator<Uint8Array, void> {
 export interface LogListener {
   /** Whether it can take one now. */
   readonly ready: () => boolean;
-  readonly hear: (piece: Uint8Array) => void;
+  readonly hear: (piece: string) => void;
 }
 
 /** A log whose source may say a piece at once, not asked for it, while its one reader waits. */
@@ -40,18 +40,18 @@ export interface LiveLog extends EventLog {
 }
 
 export interface EventLogOptions {
-  /** Asks for room to keep that many bytes (negative: gives it back). `false`: there is none. */
-  readonly keep: (bytes: number) => boolean;
-  /** Bytes of one log that is kept whole. */
+  /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
+  readonly keep: (characters: number) => boolean;
+  /** Characters of one log that is kept whole. */
   readonly maxKept?: number;
   /** Hears that the source has ended, before any reader does; gives the error that they get for it. */
   readonly onEnd?: (failure: { readonly error: unknown } | null) => unknown;
 }
 
-/** Bytes of one log that is kept whole, unless said otherwise (`wire.md` T6). */
-export const maxKeptBytes = 1024 * 1024;
+/** Characters of one log that is kept whole, unless said otherwise (`wire.md` T6). */
+export const maxKept = 1024 * 1024;
 
-/** Bytes that stay for readers which lag behind the fastest, once the log is not kept whole. */
+/** Characters that stay for readers which lag behind the fastest, once the log is not kept whole. */
 const lag = 64 * 1024;
 
 /**
@@ -60,13 +60,14 @@ const lag = 64 * 1024;
  */
 export function createEventLog(
   from: Source,
-  { keep, maxKept = maxKeptBytes, ...options }: EventLogOptions,
+  { keep, maxKept: most = maxKept, ...options }: EventLogOptions,
 ): LiveLog {
   // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
   let source: Source | null = from;
   let onEnd = options.onEnd ?? shownAsIs;
   let listener: LogListener | null = null;
-  let pieces: Uint8Array[] = [];
+  // Text: a small buffer would keep all that was allocated beside it, 64 KB.
+  let pieces: string[] = [];
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
   let size = 0;
@@ -106,10 +107,10 @@ export function createEventLog(
     }
   }
 
-  function add(piece: Uint8Array): void {
+  function add(piece: string): void {
     pieces.push(piece);
     size += piece.length;
-    if (whole && (size > maxKept || !keep(piece.length))) {
+    if (whole && (size > most || !keep(piece.length))) {
       keep(piece.length - size);
       whole = false;
     }
@@ -170,7 +171,7 @@ export function createEventLog(
     closed: closed.promise,
     read,
     live,
-    all: async () => Buffer.concat(await Array.fromAsync(read())),
+    all: async () => Buffer.from((await Array.fromAsync(read())).join('')),
     cut(reason) {
       // A source that waits ends after its wait, which the signal of the run ends.
       source

@@ -31,7 +31,7 @@ export interface OpenStream {
  * answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
  */
 export async function openEventStream(events: LogReader, options: StreamOptions): Promise<OpenStream> {
-  const first = events.next();
+  let first: ReturnType<LogReader['next']> | null = events.next();
   const started = await startsWithin(first, heartbeat);
   return {
     async pour(response) {
@@ -52,13 +52,21 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
           response.write(piece);
         },
       });
+      // A function that waits keeps whatever it has touched: the pieces are taken by one that does not.
+      const show = ({ done, value }: IteratorResult<string, void>): boolean => {
+        if (done || response.destroyed) return false;
+        beat.refresh();
+        response.write(value);
+        return true;
+      };
+      const next = () => {
+        const coming = first ?? events.next();
+        first = null;
+        return coming.then(show);
+      };
       try {
-        for (let next = await first; !next.done; next = await events.next()) {
-          if (response.destroyed) return;
-          beat.refresh();
-          if (!response.write(next.value)) await drained(response);
-        }
-        response.end(doneEvent);
+        while (await next()) if (response.writableNeedDrain) await drained(response);
+        if (!response.destroyed) response.end(doneEvent);
       } catch (error) {
         options.onFailure(error);
         response.end(encodeEvent(JSON.stringify(wireError(error, options.requestId).body)));

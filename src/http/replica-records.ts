@@ -122,8 +122,8 @@ function isUnrecorded({ link }: RunRecord): boolean {
 
 /** An answer that another replica has given. */
 function replay(run: string, { headers, said, failure }: KeptAnswer): Attempt {
-  async function* say(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (const text of said) yield Buffer.from(text);
+  async function* say(): AsyncGenerator<string, void, undefined> {
+    yield* said;
     if (failure) throw new UpstreamError(failure.status, failure.body, failure.headers);
   }
   return {
@@ -155,7 +155,7 @@ function follow(
     }
   }
 
-  async function* say(): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* say(): AsyncGenerator<string, void, undefined> {
     try {
       await wait();
     } catch {

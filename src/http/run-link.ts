@@ -161,7 +161,7 @@ async function answerOf(attempt: Attempt): Promise<KeptAnswer | null> {
   if (!log.whole() || log.state() === 'cut' || log.state() === 'open') return null;
   const said: string[] = [];
   try {
-    for await (const piece of log.read()) said.push(Buffer.from(piece).toString());
+    for await (const piece of log.read()) said.push(piece);
     return { headers: attempt.headers(), said, failure: null };
   } catch (error) {
     const { status, headers, body } = wireError(error, attempt.id);

@@ -21,7 +21,7 @@ function attempt(text: string, effect = false) {
         const toolCall = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
         await taped.call(toolCall, signal);
       }
-      yield Buffer.from(text);
+      yield text;
     }
     const log = createEventLog(say(), { keep: tape.keep });
     return {
