@@ -74,7 +74,8 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
     signal.throwIfAborted();
     const target = targetOf(request.origin);
     rules.admitHost(target);
-    const { method, path, headers, body } = request;
+    const { method, path, headers, body = null } = request;
+    const bytes = body instanceof Uint8Array && body.length > 0 ? body : null;
     const dispatched = {
       origin: target.origin,
       path: checkedPath(path),
@@ -83,9 +84,9 @@ export function createSend(options: SendOptions): { send: Send; close: () => Pro
         ...checkedHeaders(headers),
         'accept-encoding': 'identity',
         'x-plugin-gateway': instance,
-        ...(body instanceof Uint8Array && { 'content-length': String(body.length) }),
+        ...(bytes && { 'content-length': String(bytes.length) }),
       },
-      body: body instanceof Uint8Array ? handedOver(body) : (body ?? null),
+      body: bytes ? handedOver(bytes) : body,
     };
     const exchange = new Exchange(request, signal);
     agent.dispatch(dispatched, exchange);

@@ -6,6 +6,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { EgressLimits, EgressRequest, Send } from '../../src/egress/egress.ts';
 import {
@@ -48,6 +50,34 @@ test('method, path, headers and body arrive as given, the path verbatim', async 
     body: 'text',
   });
   assert.equal(seen, 'POST /a/%2e%2e/b//c;d?x=%00&y 1 text');
+});
+
+test('bytes are sent whole with their length, and none with none', async (t) => {
+  const peer = await startPeer(t, async (request, response) => {
+    response.end(`${request.headers['content-length']} ${await readText(request)}`);
+  });
+  for (const size of [0, 1, 100_000, 1_000_000]) {
+    const body = Buffer.alloc(size, 'x');
+    assert.equal(await exchange(t, peer, { method: 'POST', body }), `${size} ${String(body)}`);
+  }
+});
+
+test('bytes that have been sent are not held while the answer flows', async (t) => {
+  const peer = await startPeer(t, async (request, response) => {
+    await readText(request);
+    response.write('begun');
+  });
+  let body: Buffer | null = Buffer.alloc(100_000, 'x');
+  const sent = new WeakRef(body);
+  const answer = await sendTo(t, peer)(get(peer.origin, { method: 'POST', body }), never());
+  body = null;
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  await until(() => {
+    collect();
+    return sent.deref() === undefined;
+  });
+  await answer.body[Symbol.asyncIterator]().return?.();
 });
 
 test('security E7, E9: every request names this process and asks for no encoding', async (t) => {
