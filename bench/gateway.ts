@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pluginName } from './plugins.ts';
 import { freePort } from '../test/free-port.ts';
-import { cores, start, type Running } from './processes.ts';
+import { cores, nodeEnvironment, start, type Running } from './processes.ts';
 import type { Way } from './ways.ts';
 
 export interface GatewayOptions {
@@ -62,7 +62,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       join(folder, 'gateway.yaml'),
     ],
     cores: options.cores ?? cores.subject,
-    environment: { NODE_ENV: 'production' },
+    environment: nodeEnvironment,
     ready: `${origin}/readyz`,
     messages: options.messages ?? false,
   });
