@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pluginName } from './plugins.ts';
 import { freePort } from '../test/free-port.ts';
-import { cores, nodeEnvironment, start, type Running } from './processes.ts';
+import { cores, start, type Running } from './processes.ts';
 import type { Way } from './ways.ts';
 
 export interface GatewayOptions {
@@ -20,6 +20,9 @@ export interface GatewayOptions {
   /** Opens Node's channel for messages. */
   readonly messages?: boolean;
 }
+
+/** How the image starts Node, for a process with a core or two (`Dockerfile`). */
+const imageOptions = '--max-semi-space-size=32 --v8-pool-size=1';
 
 /** The consumers, by the number of functions that they are granted; each plugin has 20. */
 const grants = { 0: [], 20: [pluginName(0)], 500: Array.from({ length: 25 }, (_, at) => pluginName(at)) };
@@ -62,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       join(folder, 'gateway.yaml'),
     ],
     cores: options.cores ?? cores.subject,
-    environment: nodeEnvironment,
+    environment: { NODE_ENV: 'production', NODE_OPTIONS: imageOptions },
     ready: `${origin}/readyz`,
     messages: options.messages ?? false,
   });

@@ -59,8 +59,8 @@ this page.
 Everything is a real process on loopback. What is measured is a release (\`dist/\`) with a core of its own, and does what it
 does in production: consumer keys, policy, egress guard, audit, log at level \`info\` into a file, the SQLite store. nginx
 plays the upstream and the plugins' API from a script (\`bench/upstream.lua\`); "direct" shows how far it is from being the
-bottleneck. Everybody is measured in turn, round by round, so that what disturbs one disturbs all. Who runs on Node is
-started with the image's options for one core (\`NODE_OPTIONS\` in \`Dockerfile\`).
+bottleneck. Everybody is measured in turn, round by round, so that what disturbs one disturbs all. The gateway is started with
+the image's options for one core (\`NODE_OPTIONS\` in \`Dockerfile\`), the others as they come.
 
 - **direct**: no gateway; the CPU is the upstream's own.
 - **nginx proxy_pass**: a proxy that reads nothing, the limit.

@@ -28,12 +28,6 @@ export interface StartOptions {
   readonly messages?: boolean;
 }
 
-/** How the image starts Node for a process with one core; everybody who runs on Node is started so. */
-export const nodeEnvironment = {
-  NODE_ENV: 'production',
-  NODE_OPTIONS: '--max-semi-space-size=32 --v8-pool-size=1',
-} as const;
-
 const lastCore = availableParallelism() - 1;
 
 /**

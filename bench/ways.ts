@@ -6,7 +6,7 @@ import type { Named } from './contest.ts';
 import { startProxy, type Nginx } from './nginx.ts';
 import { benchTools } from './plugins.ts';
 import { freePort } from '../test/free-port.ts';
-import { cores, nodeEnvironment, start, type Running } from './processes.ts';
+import { cores, start, type Running } from './processes.ts';
 
 /** Where a request goes, and whose cost is measured. */
 export interface Way extends Named {
@@ -37,7 +37,7 @@ export async function portkeyWay(upstream: Nginx, pinned: readonly number[] = co
     command: process.execPath,
     args: [portkeyServer, `--port=${port}`, '--headless'],
     cores: pinned,
-    environment: { ...nodeEnvironment, TRUSTED_CUSTOM_HOSTS: '127.0.0.1' },
+    environment: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1' },
     ready: origin,
   });
   const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstream.origin}/v1` };
@@ -66,7 +66,7 @@ export async function naiveWay(
     args: [fileURLToPath(new URL('naive-gateway-process.ts', import.meta.url))],
     cores: pinned,
     environment: {
-      ...nodeEnvironment,
+      NODE_ENV: 'production',
       PORT: String(port),
       UPSTREAM: `${upstream.origin}/v1`,
       API: `${upstream.origin}/api/@${apiTakes}/`,
