@@ -14,6 +14,7 @@ import { installPlugins } from './plugins.ts';
 import { cpuSeconds, nextMessage } from './processes.ts';
 import { buildRelease } from './release.ts';
 import { inTerminal } from './report.ts';
+import type { Asked } from './heap-probe.ts';
 import { chat, check } from './requests.ts';
 
 /** What the hot path is asked to do. */
@@ -36,6 +37,8 @@ interface Cost {
   readonly cpu: number;
   /** Kilobytes that the main thread's heap gave out; buffers lie outside it. */
   readonly allocated: number;
+  /** Kilobytes that are still held after its end, buffers too, of each of the runs whose records are kept. */
+  readonly kept: number;
 }
 
 /** Two trees, and the gateway of each. */
@@ -54,6 +57,9 @@ export interface CompareOptions {
   readonly write: boolean;
 }
 
+/** Runs of which a record is kept (`wire.md` T6). */
+const recordsKept = 1_000;
+
 const tree = fileURLToPath(new URL('..', import.meta.url));
 const recordFile = fileURLToPath(new URL('hot-path.json', import.meta.url));
 
@@ -64,16 +70,28 @@ export async function compare({ reference, quick, write }: CompareOptions): Prom
   const runJob = await startLoad(stack);
   const [rounds, count] = quick ? [3, 500] : [9, 3_000];
   const results = new Map<string, Rounds>();
+  const idle = { before: await asked(sides.before, 'held'), now: await asked(sides.now, 'held') };
   for (const one of cases) {
     for (const side of ['before', 'now'] as const) await check(sides[side].way(one.granted), one.body);
-    const measure = (side: Side) => measureCost(runJob, sides[side], one, count);
+    const measure = (side: Side) => measureCost(runJob, sides[side], one, { count, idle: idle[side] });
     results.set(one.name, await contest(['before', 'now'], rounds, measure));
   }
   process.stdout.write(
     inTerminal({
       title: `The hot path, beside ${reference}`,
-      text: `64 connections, ${rounds} rounds of ${count.toLocaleString('en')} requests each, in turn. Medians; in parentheses the spread of the rounds.`,
-      columns: ['', 'CPU µs before', 'now', 'ratio', 'KB allocated before', 'now', 'ratio', 'KB recorded'],
+      text: `64 connections, ${rounds} rounds of ${count.toLocaleString('en')} requests each, in turn. Medians; in parentheses the spread of the rounds. Kept is what is held of an ended run, of the ${recordsKept.toLocaleString('en')} newest.`,
+      columns: [
+        '',
+        'CPU µs before',
+        'now',
+        'ratio',
+        'KB allocated before',
+        'now',
+        'ratio',
+        'KB recorded',
+        'KB kept before',
+        'now',
+      ],
       rows: [...results].map(([name, rounds]) => row(name, rounds)),
     }),
   );
@@ -113,18 +131,19 @@ async function measureCost(
   runJob: RunJob,
   gateway: Gateway,
   { granted, body }: Case,
-  count: number,
+  { count, idle }: { readonly count: number; readonly idle: number },
 ): Promise<Cost> {
-  const before = { cpu: cpuSeconds(gateway), allocated: await allocated(gateway) };
+  const before = { cpu: cpuSeconds(gateway), allocated: await asked(gateway, 'allocated') };
   await runJob('exchanges', gateway.way(granted), body, { count, connections: 64 });
   return {
     cpu: ((cpuSeconds(gateway) - before.cpu) / count) * 1e6,
-    allocated: ((await allocated(gateway)) - before.allocated) / count / 1_000,
+    allocated: ((await asked(gateway, 'allocated')) - before.allocated) / count / 1_000,
+    kept: ((await asked(gateway, 'held')) - idle) / recordsKept / 1_000,
   };
 }
 
-async function allocated({ child }: Gateway): Promise<number> {
-  child.send('how much?');
+async function asked({ child }: Gateway, what: Asked): Promise<number> {
+  child.send(what);
   return Number(await nextMessage(child));
 }
 
@@ -136,6 +155,7 @@ function row(name: string, rounds: Rounds): string[] {
       return [shortly(median(before)), shortly(median(now)), withSpread(ratios(now, before))];
     }),
     shortly(readRecord()[name]?.allocated ?? Number.NaN),
+    ...(['before', 'now'] as const).map((side) => shortly(median(figures(rounds, side, 'kept')))),
   ];
 }
 
@@ -148,7 +168,7 @@ function record(results: ReadonlyMap<string, Rounds>): void {
   const costs = [...results].map(([name, rounds]) => {
     const middle = (figure: keyof Cost) =>
       Number(spread(figures(rounds, 'now', figure)).median.toPrecision(3));
-    return [name, { cpu: middle('cpu'), allocated: middle('allocated') }];
+    return [name, { cpu: middle('cpu'), allocated: middle('allocated'), kept: middle('kept') }];
   });
   writeFileSync(recordFile, `${JSON.stringify(Object.fromEntries(costs), null, 2)}\n`);
   process.stdout.write(`recorded: ${recordFile}\n`);
