@@ -1,10 +1,10 @@
 // What a run says when it says one JSON body: the log of `event-log.ts` without its pieces.
-import { maxKept, shownAsIs, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
+import { maxKeptCharacters, shownAsIs, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
 
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
   begin: () => Promise<Uint8Array>,
-  { keep, maxKept: most = maxKept, ...options }: EventLogOptions,
+  { keep, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
 ): EventLog {
   const closed = Promise.withResolvers<void>();
   // Let go once used: a log may be kept for minutes, and everything about its run hangs on these.
@@ -51,7 +51,7 @@ export function createBodyLog(
   function done(bytes: Uint8Array): void {
     settle('done', () => {
       body.resolve(bytes);
-      whole = bytes.length <= most && keep(bytes.length);
+      whole = bytes.length <= maxKept && keep(bytes.length);
       if (whole) return;
       body = Promise.withResolvers();
       body.promise.catch(() => undefined);

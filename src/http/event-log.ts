@@ -49,7 +49,7 @@ export interface EventLogOptions {
 }
 
 /** Characters of one log that is kept whole, unless said otherwise (`wire.md` T6). */
-export const maxKept = 1024 * 1024;
+export const maxKeptCharacters = 1024 * 1024;
 
 /** Characters that stay for readers which lag behind the fastest, once the log is not kept whole. */
 const lag = 64 * 1024;
@@ -60,7 +60,7 @@ const lag = 64 * 1024;
  */
 export function createEventLog(
   from: Source,
-  { keep, maxKept: most = maxKept, ...options }: EventLogOptions,
+  { keep, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
 ): LiveLog {
   // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
   let source: Source | null = from;
@@ -110,7 +110,7 @@ export function createEventLog(
   function add(piece: string): void {
     pieces.push(piece);
     size += piece.length;
-    if (whole && (size > most || !keep(piece.length))) {
+    if (whole && (size > maxKept || !keep(piece.length))) {
       keep(piece.length - size);
       whole = false;
     }
