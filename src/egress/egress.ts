@@ -23,6 +23,8 @@ export interface EgressRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream is sent as it comes; it is destroyed when the exchange fails. */
   readonly body?: string | Uint8Array | Readable;
+  /** The answer may flow for minutes: bytes are not held longer than it takes to send them. */
+  readonly lasting?: boolean;
   readonly limits: EgressLimits;
 }
 

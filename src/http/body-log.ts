@@ -1,5 +1,11 @@
 // What a run says when it says one JSON body: the log of `event-log.ts` without its pieces.
-import { maxKeptCharacters, shownAsIs, type EventLog, type EventLogOptions, type LogState } from './event-log.ts';
+import {
+  maxKeptCharacters,
+  shownAsIs,
+  type EventLog,
+  type EventLogOptions,
+  type LogState,
+} from './event-log.ts';
 
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(

@@ -38,14 +38,18 @@ export interface Connection {
   /** The longest event of a stream that is read, where the operator says so. */
   readonly maxEventBytes: number | undefined;
   /** Posts JSON to where the dialect is spoken. */
-  readonly post: (
-    dialect: Dialect,
-    headers: Readonly<Record<string, string>>,
-    body: string | Uint8Array,
-    signal: AbortSignal,
-  ) => Promise<EgressAnswer>;
+  readonly post: (posted: Posted, signal: AbortSignal) => Promise<EgressAnswer>;
   /** The error of the table for whatever a step has thrown. */
   readonly translate: (error: unknown) => unknown;
+}
+
+/** A step's request on its way. */
+export interface Posted {
+  readonly dialect: Dialect;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+  /** A stream was asked for. */
+  readonly streamed: boolean;
 }
 
 /** How long a model is asked on `/v1/responses` because it once said so, in milliseconds (C2). */
@@ -64,7 +68,9 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
     let refusal: unknown = null;
     for (;;) {
       try {
-        const answer = await connection.post(dialect, headers, dialect.body(request), signal);
+        const streamed = request.members.get('stream') === 'true';
+        const posted = { dialect, headers, body: dialect.body(request), streamed };
+        const answer = await connection.post(posted, signal);
         if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
         if (refusal) connection.capabilities.learn(request, 'responses', lessonTime);
         return answer;

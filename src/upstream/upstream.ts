@@ -112,10 +112,11 @@ function createUpstream(config: UpstreamConfig, send: Send, patience: UpstreamPa
     scrub,
     capabilities: createCapabilities(config),
     maxEventBytes: config.maxEventBytes,
-    post(dialect, headers, body, signal) {
+    post({ dialect, headers, body, streamed }, signal) {
       const path = `${base}${dialect.path}${url.search}`;
       const limits = limitsOf(Infinity, dialect.maybeSilent ? Infinity : patience.askIdle);
-      return send({ method: 'POST', origin: url.origin, path, headers, body, limits }, signal);
+      const request = { method: 'POST', origin: url.origin, path, headers, body, limits };
+      return send({ ...request, lasting: streamed }, signal);
     },
     translate: (error) => translateFailure(name, error, seconds(patience.askIdle), maxJsonBytes),
   };
