@@ -52,8 +52,11 @@ test('F-C18: nesting deeper than 64 is refused before parsing, also at 100,000',
   assert.notEqual(refusal(nested(63))[0], 'invalid_json');
 });
 
-test('prototype keys are refused', () => {
-  assert.equal(refusal('{"messages":[],"__proto__":{"x":1}}')[0], 'invalid_json');
+test('prototype keys are refused, in short texts and long ones', () => {
+  for (const more of ['', 'x'.repeat(100_000)]) {
+    assert.equal(refusal(`{"messages":[],"a":"${more}","__proto__":{"x":1}}`)[0], 'invalid_json');
+    assert.equal(refusal(`{"messages":[],"a":"${more}","b":[{"__pr\\u006fto__":1}]}`)[0], 'invalid_json');
+  }
 });
 
 test('F-C17: a member that stands twice at the top is refused', () => {
