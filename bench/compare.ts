@@ -10,12 +10,13 @@ import { median, ratios, shortly, spread, withSpread } from './figures.ts';
 import { startGateway, type Gateway, type Granted } from './gateway.ts';
 import { startLoad, type RunJob } from './load.ts';
 import { startUpstream } from './nginx.ts';
+import type { Asked } from './heap-probe.ts';
 import { installPlugins } from './plugins.ts';
 import { cpuSeconds, nextMessage } from './processes.ts';
 import { buildRelease } from './release.ts';
 import { inTerminal } from './report.ts';
-import type { Asked } from './heap-probe.ts';
 import { chat, check } from './requests.ts';
+import { recordLimits } from '../src/http/run-records.ts';
 
 /** What the hot path is asked to do. */
 const cases: readonly { readonly name: string; readonly granted: Granted; readonly body: string }[] = [
@@ -62,9 +63,6 @@ export interface CompareOptions {
   readonly write: boolean;
 }
 
-/** Runs of which a record is kept (`wire.md` T6). */
-const recordsKept = 1_000;
-
 const tree = fileURLToPath(new URL('..', import.meta.url));
 const recordFile = fileURLToPath(new URL('hot-path.json', import.meta.url));
 
@@ -82,13 +80,13 @@ export async function compare({ reference, quick, write }: CompareOptions): Prom
     const seen = await contest(['before', 'now'], rounds, measure);
     // Once, at the end: a forced collection takes compiled code with it.
     const kept = async (side: Side) =>
-      ((await asked(sides[side], 'held')) - idle[side]) / recordsKept / 1_000;
+      ((await asked(sides[side], 'held')) - idle[side]) / recordLimits.records / 1_000;
     results.set(one.name, { rounds: seen, kept: { before: await kept('before'), now: await kept('now') } });
   }
   process.stdout.write(
     inTerminal({
       title: `The hot path, beside ${reference}`,
-      text: `64 connections, ${rounds} rounds of ${count.toLocaleString('en')} requests each, in turn. Medians; in parentheses the spread of the rounds. Kept is what is held of an ended run, of the ${recordsKept.toLocaleString('en')} newest.`,
+      text: `64 connections, ${rounds} rounds of ${count.toLocaleString('en')} requests each, in turn. Medians; in parentheses the spread of the rounds. Kept is what is held of an ended run, of the ${recordLimits.records.toLocaleString('en')} newest.`,
       columns: [
         '',
         'CPU µs before',

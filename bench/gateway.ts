@@ -1,4 +1,5 @@
 // The gateway that is measured: a release in a process of its own, with keys, policy, store and log as in production.
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +21,6 @@ export interface GatewayOptions {
   /** Opens Node's channel for messages. */
   readonly messages?: boolean;
 }
-
-/** How the image starts Node, for a process with a core or two (`Dockerfile`). */
-const imageOptions = '--max-semi-space-size=32 --v8-pool-size=1';
 
 /** The consumers, by the number of functions that they are granted; each plugin has 20. */
 const grants = { 0: [], 20: [pluginName(0)], 500: Array.from({ length: 25 }, (_, at) => pluginName(at)) };
@@ -65,7 +63,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       join(folder, 'gateway.yaml'),
     ],
     cores: options.cores ?? cores.subject,
-    environment: { NODE_ENV: 'production', NODE_OPTIONS: imageOptions },
+    environment: { NODE_ENV: 'production', NODE_OPTIONS: imageOptions() },
     ready: `${origin}/readyz`,
     messages: options.messages ?? false,
   });
@@ -85,4 +83,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   };
   return gateway;
+}
+
+/** How the image starts Node, for a process with a core or two. */
+function imageOptions(): string {
+  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
+  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? [];
+  if (options === undefined) throw new Error('The Dockerfile sets no NODE_OPTIONS.');
+  return options;
 }

@@ -4,7 +4,7 @@ import { UpstreamError } from '../errors.ts';
 import type { Capabilities } from '../openai/capabilities.ts';
 import type { UpstreamAnswer } from '../openai/chat.ts';
 import type { FunctionForm } from '../openai/function-form.ts';
-import { hasElements, type ChatRequest } from '../openai/request.ts';
+import { hasElements, readMember, type ChatRequest } from '../openai/request.ts';
 import { hasResponsesForm } from '../openai/responses-request.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { openAnswer } from './chunks.ts';
@@ -64,11 +64,11 @@ export function createAsk(connection: Connection, context: AskContext): Ask {
   let capabilities: Capabilities | null = null;
 
   async function post(request: ChatRequest, firstStep: boolean, signal: AbortSignal): Promise<EgressAnswer> {
+    const streamed = readMember(request, 'stream') === true;
     let retry: Retry | null = null;
     let refusal: unknown = null;
     for (;;) {
       try {
-        const streamed = request.members.get('stream') === 'true';
         const posted = { dialect, headers, body: dialect.body(request), streamed };
         const answer = await connection.post(posted, signal);
         if (answer.status < 200 || answer.status >= 300) throw await readFailure(speaker, answer);
