@@ -17,6 +17,7 @@ export function createBodyLog(
   let source: typeof begin | null = begin;
   let onEnd = options.onEnd ?? shownAsIs;
   let body = Promise.withResolvers<Uint8Array>();
+  let said: string | Uint8Array = '';
   let state: LogState = 'open';
   let whole = true;
 
@@ -58,7 +59,10 @@ export function createBodyLog(
     settle('done', () => {
       body.resolve(bytes);
       whole = bytes.length <= maxKept && keep(bytes.length);
-      if (whole) return;
+      if (whole) {
+        said = bytes;
+        return;
+      }
       body = Promise.withResolvers();
       body.promise.catch(() => undefined);
       body.reject(new Error('the answer was too large to keep'));
@@ -69,6 +73,7 @@ export function createBodyLog(
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
+    said: () => said,
     all,
     async *read() {
       yield Buffer.from(await all()).toString();

@@ -12,6 +12,8 @@ export interface EventLog {
   readonly closed: Promise<void>;
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
   readonly read: () => LogReader;
+  /** What was said so far, by a log that is whole. */
+  readonly said: () => string | Uint8Array;
   /** All pieces together, as bytes. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
@@ -169,6 +171,7 @@ export function createEventLog(
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
+    said: () => pieces.join(''),
     read,
     live,
     all: async () => Buffer.from((await Array.fromAsync(read())).join('')),

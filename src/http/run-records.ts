@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { gatewayError } from '../errors.ts';
+import { EndedAttempt } from './ended-attempt.ts';
 import type { EventLog } from './event-log.ts';
 import { createRunTape, type RunTape, type TapeLink } from './run-tape.ts';
 import type { TapePiece } from './tape-piece.ts';
@@ -69,7 +70,8 @@ export interface RunRecords {
 export interface RunRecord {
   readonly key: string;
   readonly body: string;
-  readonly tape: RunTape;
+  /** `null`: the attempt has the whole answer, nobody will take the run up again. */
+  tape: RunTape | null;
   /** The same record where all replicas see it. */
   readonly link: RunLink | null;
   attempt: Attempt;
@@ -126,14 +128,22 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     ended.effective.delete(record);
   }
 
-  function shelve(record: RunRecord): void {
+  function shelve(record: RunRecord, sideEffect: boolean): void {
     record.endedAt = Date.now();
     const { log } = record.attempt;
     // Nothing has happened: to repeat it is harmless, and what the client was told to do.
-    if (log.state() === 'failed' && !record.tape.hadSideEffect()) return forget(record);
+    if (log.state() === 'failed' && !sideEffect) return forget(record);
     if (!byKey.get(record.key)?.has(record)) return;
-    ended[record.tape.hadSideEffect() ? 'effective' : 'harmless'].add(record);
+    ended[sideEffect ? 'effective' : 'harmless'].add(record);
     sweeping ??= setTimeout(sweep, limits.kept).unref();
+  }
+
+  /** The answer is whole: of its run nothing is needed any more. */
+  function keepAnswer(record: RunRecord): void {
+    const said = record.attempt.log.said();
+    keep(record, said.length - record.characters);
+    record.attempt = new EndedAttempt(record.attempt, said);
+    record.tape = null;
   }
 
   /** One timer for all: it comes back when the oldest record that stays is due. */
@@ -161,7 +171,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     return true;
   }
 
-  function begin(record: RunRecord, attempt: Attempt): Attempt {
+  function begin(record: RunRecord, tape: RunTape, attempt: Attempt): Attempt {
     unshelve(record);
     record.attempt = attempt;
     record.endedAt = null;
@@ -169,8 +179,11 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     const end = async (): Promise<void> => {
       await attempt.log.closed;
       if (!isCurrent()) return;
-      shelve(record);
-      await record.link?.end(attempt, record.tape, isCurrent);
+      shelve(record, tape.hadSideEffect());
+      await record.link?.end(attempt, tape, isCurrent);
+      await attempt.released;
+      const { log } = attempt;
+      if (isCurrent() && log.whole() && log.state() === 'done') keepAnswer(record);
     };
     void end();
     return attempt;
@@ -194,7 +207,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     const known = byKey.get(key) ?? new Set();
     byKey.set(key, known.add(record));
     count += 1;
-    return begin(record, attempt);
+    return begin(record, tape, attempt);
   };
 
   /** T4: without a mark, only a run that broke off after a side effect may be meant. */
@@ -211,8 +224,10 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     if (first && first.body !== marks.body) throw gatewayError('idempotency_key_reused');
     return known && (marks.marked ? repeated([...known]) : interrupted(known));
   };
-  const goOn: RunRecords['goOn'] = (record, marks, start) =>
-    answers(record.attempt, marks) ? record.attempt : begin(record, start(record.tape));
+  const goOn: RunRecords['goOn'] = (record, marks, start) => {
+    const { attempt, tape } = record;
+    return tape && !answers(attempt, marks) ? begin(record, tape, start(tape)) : attempt;
+  };
 
   return {
     find,

@@ -1,0 +1,71 @@
+// What is kept of an attempt whose answer is whole, for a client that asks again (`wire.md` T6): its words, not its run.
+import type { ServerResponse } from 'node:http';
+import type { EventLog, LogReader } from './event-log.ts';
+
+const ended = Promise.resolve();
+
+/** What an attempt knows of itself when it has ended. */
+interface Ended {
+  readonly id: string;
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly delivered: () => boolean;
+}
+
+/** An attempt that has ended well. A thousand are kept, and the collector walks through each: it is few objects. */
+export class EndedAttempt implements Ended {
+  readonly id: string;
+  readonly log: EventLog;
+  readonly released = ended;
+  readonly #headers: Readonly<Record<string, string>>;
+  #delivered: boolean;
+
+  constructor(attempt: Ended, said: string | Uint8Array) {
+    this.id = attempt.id;
+    this.log = new EndedLog(said);
+    this.#headers = attempt.headers();
+    this.#delivered = attempt.delivered();
+  }
+
+  headers(): Readonly<Record<string, string>> {
+    return this.#headers;
+  }
+
+  serve(response: ServerResponse): void {
+    response.once('close', () => (this.#delivered ||= response.writableFinished));
+  }
+
+  delivered(): boolean {
+    return this.#delivered;
+  }
+}
+
+class EndedLog implements EventLog {
+  readonly closed = ended;
+  readonly #said: string | Uint8Array;
+
+  constructor(said: string | Uint8Array) {
+    this.#said = said;
+  }
+
+  state() {
+    return 'done' as const;
+  }
+
+  whole() {
+    return true;
+  }
+
+  said() {
+    return this.#said;
+  }
+
+  async *read(): LogReader {
+    yield Buffer.from(this.#said).toString();
+  }
+
+  async all(): Promise<Uint8Array> {
+    return Buffer.from(this.#said);
+  }
+
+  cut(): void {}
+}
