@@ -34,7 +34,7 @@ import { createAudit } from './telemetry/audit.ts';
 import { silentLog, type Log } from './telemetry/log.ts';
 import { createDemoModel } from './upstream/demo-model.ts';
 import { createModelList } from './upstream/model-list.ts';
-import { createRoute, type RouteEvents } from './upstream/route.ts';
+import { Route, type RouteEvents } from './upstream/route.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstream.ts';
 
 /** A whole gateway. */
@@ -161,7 +161,7 @@ function chooseUpstream(upstreams: Upstreams, log: Log): ExchangeOptions['upstre
         onFallback: (from, to, error) => log.warn('upstream_fallback', { requestId, from, to, error }),
         onRest: (upstream) => log.warn('upstream_rests', { requestId, upstream }),
       };
-      return first ? createRoute([first, ...others], request, events) : null;
+      return first ? new Route([first, ...others], request, events) : null;
     };
   }
   const demo = createDemoModel();

@@ -12,7 +12,7 @@ export interface CallerOptions {
   readonly spent: Spent;
   readonly signal: AbortSignal;
   /** Ends with `signal`, or before it. */
-  readonly callsUntil: AbortSignal;
+  readonly callsUntil: () => AbortSignal;
   /** Gets what each call was, in the order of the calls. */
   readonly reports: PluginCall[];
 }
@@ -31,12 +31,12 @@ export function createCaller(options: CallerOptions): Caller {
     const leave = await enter();
     try {
       options.signal.throwIfAborted();
-      if (options.callsUntil.aborted)
+      if (options.callsUntil().aborted)
         return failure('run_deadline', 'The time for tool calls is used up. Answer with what is known.');
-      return await doors.call(toolCall, options.callsUntil);
+      return await doors.call(toolCall, options.callsUntil());
     } catch (error) {
       options.signal.throwIfAborted();
-      if (options.callsUntil.aborted)
+      if (options.callsUntil().aborted)
         return failure('run_deadline', 'The call was stopped: the time for tool calls is used up.');
       throw error;
     } finally {

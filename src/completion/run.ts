@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly budget: Budget;
   readonly signal: AbortSignal;
   /** Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5); or with `signal`. */
-  readonly callsUntil: AbortSignal;
+  readonly callsUntil: () => AbortSignal;
   /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
   readonly clientTools: ReadonlySet<string>;
   /** Text of the client's last message, before anything was put back or injected (`lastMessageText`). */
@@ -210,7 +210,7 @@ async function* conclude(
       hidden.push(...added);
       hiddenTexts.push(...added.map((message) => JSON.stringify(message)));
     }
-    closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil.aborted;
+    closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil().aborted;
     request = nextRequest(run, hiddenTexts, closing);
     const answer = await run.doors.ask(request, run.signal);
     const outcome = yield* read(run, answer, { choice: choice.index, ignoreCalls: closing });

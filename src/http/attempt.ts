@@ -244,10 +244,7 @@ function createRecorder(exchange: Exchange, streamed: boolean, options: AttemptO
   const facts: RunFacts = {
     id: request.id,
     consumer: consumer.name,
-    // Read when the record is written: another upstream may have stood in.
-    get upstream() {
-      return upstream.name;
-    },
+    upstream: () => upstream.name,
     model,
     stream: streamed,
   };

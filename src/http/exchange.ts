@@ -137,7 +137,6 @@ export async function prepareExchange(
     authorization: consumer.authorization,
     onAnswer: (headers) => void reply.headers({ ...headers, 'x-request-id': request.id }),
   };
-  const { forward } = upstream;
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
   const body = () => {
@@ -156,7 +155,7 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
-    plain: needsRun || !forward ? null : (signal) => forward(body(), context, signal),
+    plain: needsRun ? null : (upstream.forward?.bind(upstream, body(), context) ?? null),
     bare: { ...injected, request: restored, names: new Set() },
   };
 }

@@ -7,7 +7,8 @@ import type { Audit } from '../telemetry/audit.ts';
 export interface RunFacts {
   readonly id: string;
   readonly consumer: string;
-  readonly upstream: string;
+  /** Asked when the record is written: another one may have stood in. */
+  readonly upstream: () => string;
   readonly model: string;
   readonly stream: boolean;
 }
@@ -40,6 +41,7 @@ export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): R
   function write([status, error]: Outcome): void {
     audit.run({
       ...facts,
+      upstream: facts.upstream(),
       status,
       error,
       steps,

@@ -6,7 +6,7 @@ export interface RunSignals {
   /** Ends everything: all clients have gone, the time is up, or the process stops. The reason is a GatewayError. */
   readonly signal: AbortSignal;
   /** Ends plugin calls: the last fifth of the time is for the closing step (`wire.md` K5). It ends with `signal`, too. */
-  readonly callsUntil: AbortSignal;
+  readonly callsUntil: () => AbortSignal;
 }
 
 export interface WatchedRun extends RunSignals {
@@ -62,7 +62,7 @@ export function createRunWatch(stopping: AbortSignal): WatchRun {
 
     return {
       signal: ended.signal,
-      get callsUntil() {
+      callsUntil() {
         calls ??= endingWith(ended.signal);
         if (callsOver) calls.abort();
         return calls.signal;

@@ -2,7 +2,7 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
-import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer } from '../openai/chat.ts';
+import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer, WholeAnswer } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { createEventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
@@ -163,14 +163,23 @@ async function readJson(
   const value = parseObject(text, speaker);
   const failure = reader.failure(value);
   if (failure) throw failureWithin(speaker, failure);
-  let pieces: Pieces[] | undefined;
-  return {
-    whole: { bytes, value },
-    // Most answers go out as they came.
-    get pieces() {
-      return (pieces ??= [reader.whole(value)]);
-    },
-  };
+  return new JsonAnswer({ bytes, value }, reader);
+}
+
+/** A JSON answer. Its pieces are made when they are asked for: most answers go out as they came. */
+class JsonAnswer {
+  readonly whole: WholeAnswer;
+  readonly #reader: AnswerReader;
+  #pieces: Pieces[] | undefined;
+
+  constructor(whole: WholeAnswer, reader: AnswerReader) {
+    this.whole = whole;
+    this.#reader = reader;
+  }
+
+  get pieces(): readonly Pieces[] {
+    return (this.#pieces ??= [this.#reader.whole(this.whole.value)]);
+  }
 }
 
 function parseObject(text: string, speaker: Speaker): JsonObject {

@@ -7,22 +7,6 @@ import type { KnownCapabilities } from './capabilities.ts';
 import { fitCallIds } from './fit-request.ts';
 import type { ForwardedAnswer, Upstream } from './upstream.ts';
 
-/** The way of one client request to an upstream. Name, capabilities and form are those of the upstream in use. */
-export interface Route {
-  readonly name: string;
-  readonly capabilities: KnownCapabilities;
-  /** The form in which it takes functions (`openapi.md` S9). */
-  readonly form: FunctionForm;
-  /** The door to the model for one run. Its first step may change the upstream, until an answer has begun. */
-  readonly ask: (context: AskContext) => Ask;
-  /** Passes a chat request through: bytes as they came, or a request that was put together here. */
-  readonly forward: (
-    body: Buffer | ChatRequest,
-    context: Omit<AskContext, 'onAnswer'>,
-    signal: AbortSignal,
-  ) => Promise<ForwardedAnswer>;
-}
-
 /** What the log is told of a route. */
 export interface RouteEvents {
   /** An upstream took over from another one, after this error. */
@@ -43,30 +27,41 @@ const downCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Makes the route of one request over the upstreams that serve its model, at least one: in the configured order, but
- * those that rest come last.
+ * The way of one client request to an upstream: over those that serve its model, in the configured order, but those
+ * that rest come last. Name, capabilities and form are those of the upstream in use.
  */
-export function createRoute(
-  upstreams: readonly [Upstream, ...Upstream[]],
-  request: ChatRequest,
-  events: RouteEvents,
-): Route {
-  const waiting = inOrder(upstreams, request);
-  let current: Upstream = waiting.shift() ?? upstreams[0];
+export class Route {
+  readonly #request: ChatRequest;
+  readonly #events: RouteEvents;
+  readonly #alone: boolean;
+  readonly #waiting: Upstream[];
+  #current: Upstream;
 
-  /** Goes on to the next upstream that may have the request; `false` when there is none. */
-  function goOn(error: unknown, mayServe: (upstream: Upstream) => boolean): boolean {
-    if (current.health.failed(error) && upstreams.length > 1) events.onRest(current.name);
-    const next = waiting.find(mayServe);
-    if (!next) return false;
-    waiting.splice(0, waiting.indexOf(next) + 1);
-    events.onFallback(current.name, next.name, error);
-    current = next;
-    return true;
+  constructor(upstreams: readonly [Upstream, ...Upstream[]], request: ChatRequest, events: RouteEvents) {
+    this.#request = request;
+    this.#events = events;
+    this.#alone = upstreams.length === 1;
+    this.#waiting = inOrder(upstreams, request);
+    this.#current = this.#waiting.shift() ?? upstreams[0];
   }
 
-  function ask(context: AskContext): Ask {
-    let door = current.ask(context);
+  // On the class: in an object of its own, a getter costs a hidden class, which stays until the next full collection.
+  get name(): string {
+    return this.#current.name;
+  }
+
+  get capabilities(): KnownCapabilities {
+    return this.#current.capabilities;
+  }
+
+  /** The form in which it takes functions (`openapi.md` S9). */
+  get form(): FunctionForm {
+    return this.#current.formOf(this.#request);
+  }
+
+  /** The door to the model for one run. Its first step may change the upstream, until an answer has begun. */
+  ask(context: AskContext): Ask {
+    let door = this.#current.ask(context);
     let settled = false;
     let tools: string | undefined;
     return async (request, signal) => {
@@ -77,15 +72,15 @@ export function createRoute(
         try {
           const fitting = tools === undefined ? request : withMembers(request, { tools });
           const answer = await door(fitting, signal);
-          if (!settled) current.health.answered();
+          if (!settled) this.#current.health.answered();
           settled = true;
           return answer;
         } catch (error) {
           if (settled || signal.aborted) throw error;
-          if (!isDown(error)) current.health.answered();
-          else if (goOn(error, mayServe)) {
-            door = current.ask(context);
-            tools = context.toolsIn?.(current.formOf(request));
+          if (!isDown(error)) this.#current.health.answered();
+          else if (this.#goOn(error, mayServe)) {
+            door = this.#current.ask(context);
+            tools = context.toolsIn?.(this.#current.formOf(request));
             continue;
           }
           throw error;
@@ -94,31 +89,36 @@ export function createRoute(
     };
   }
 
-  return {
-    get name() {
-      return current.name;
-    },
-    get capabilities() {
-      return current.capabilities;
-    },
-    get form() {
-      return current.formOf(request);
-    },
-    ask,
-    async forward(body, context, signal) {
-      for (;;) {
-        const sent = { method: 'POST', path: '/chat/completions', body: bytesFor(current, body) };
-        try {
-          const answer = await current.forward(sent, context, signal);
-          const failed = answer.status >= 500 && new Error(`the upstream answered ${answer.status}`);
-          if (!failed) current.health.answered();
-          if (!failed || !goOn(failed, () => true)) return answer;
-        } catch (error) {
-          if (signal.aborted || !isDown(error) || !goOn(error, () => true)) throw error;
-        }
+  /** Passes a chat request through: bytes as they came, or a request that was put together here. */
+  async forward(
+    body: Buffer | ChatRequest,
+    context: Omit<AskContext, 'onAnswer'>,
+    signal: AbortSignal,
+  ): Promise<ForwardedAnswer> {
+    for (;;) {
+      const sent = { method: 'POST', path: '/chat/completions', body: bytesFor(this.#current, body) };
+      try {
+        const answer = await this.#current.forward(sent, context, signal);
+        const failed = answer.status >= 500 && new Error(`the upstream answered ${answer.status}`);
+        if (!failed) this.#current.health.answered();
+        if (!failed || !this.#goOn(failed, () => true)) return answer;
+      } catch (error) {
+        if (signal.aborted || !isDown(error) || !this.#goOn(error, () => true)) throw error;
       }
-    },
-  };
+    }
+  }
+
+  /** Goes on to the next upstream that may have the request; `false` when there is none. */
+  #goOn(error: unknown, mayServe: (upstream: Upstream) => boolean): boolean {
+    const { name, health } = this.#current;
+    if (health.failed(error) && !this.#alone) this.#events.onRest(name);
+    const next = this.#waiting.find(mayServe);
+    if (!next) return false;
+    this.#waiting.splice(0, this.#waiting.indexOf(next) + 1);
+    this.#events.onFallback(name, next.name, error);
+    this.#current = next;
+    return true;
+  }
 }
 
 /** The upstreams of a request as they are to be asked. */

@@ -112,7 +112,7 @@ export function plainOptions(): RunOptions {
   return {
     budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
     signal: new AbortController().signal,
-    callsUntil: new AbortController().signal,
+    callsUntil: () => new AbortController().signal,
     listener: null,
     clientTools: new Set(),
     lastText: () => 'hi',
