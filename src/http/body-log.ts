@@ -7,6 +7,8 @@ import {
   type LogState,
 } from './event-log.ts';
 
+const nothing = new Uint8Array();
+
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
   begin: () => Promise<Uint8Array>,
@@ -17,7 +19,7 @@ export function createBodyLog(
   let source: typeof begin | null = begin;
   let onEnd = options.onEnd ?? shownAsIs;
   let body = Promise.withResolvers<Uint8Array>();
-  let said: string | Uint8Array = '';
+  let said: Uint8Array = nothing;
   let state: LogState = 'open';
   let whole = true;
 

@@ -19,7 +19,7 @@ export class EndedAttempt implements Ended {
   readonly #headers: Readonly<Record<string, string>>;
   #delivered: boolean;
 
-  constructor(attempt: Ended, said: string | Uint8Array) {
+  constructor(attempt: Ended, said: Uint8Array) {
     this.id = attempt.id;
     this.log = new EndedLog(said);
     this.#headers = attempt.headers();
@@ -41,9 +41,9 @@ export class EndedAttempt implements Ended {
 
 class EndedLog implements EventLog {
   readonly closed = ended;
-  readonly #said: string | Uint8Array;
+  readonly #said: Uint8Array;
 
-  constructor(said: string | Uint8Array) {
+  constructor(said: Uint8Array) {
     this.#said = said;
   }
 
@@ -64,7 +64,7 @@ class EndedLog implements EventLog {
   }
 
   async all(): Promise<Uint8Array> {
-    return Buffer.from(this.#said);
+    return this.#said;
   }
 
   cut(): void {}

@@ -1,4 +1,5 @@
 // What a run says, in the text that goes out, kept so that several may read it from its start: the first client, and one that comes back for it.
+import { bytesOf } from '../openai/json-text.ts';
 
 /** `cut`: nobody waited for it any more. */
 export type LogState = 'open' | 'done' | 'failed' | 'cut';
@@ -13,7 +14,7 @@ export interface EventLog {
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
   readonly read: () => LogReader;
   /** What was said so far, by a log that is whole. */
-  readonly said: () => string | Uint8Array;
+  readonly said: () => Uint8Array;
   /** All pieces together, as bytes. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
@@ -171,10 +172,10 @@ export function createEventLog(
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
-    said: () => pieces.join(''),
+    said: () => bytesOf(pieces),
     read,
     live,
-    all: async () => Buffer.from((await Array.fromAsync(read())).join('')),
+    all: async () => bytesOf(await Array.fromAsync(read())),
     cut(reason) {
       // A source that waits ends after its wait, which the signal of the run ends.
       source

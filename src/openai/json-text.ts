@@ -122,6 +122,14 @@ export function joinText(text: JsonText): string {
   return typeof text === 'string' ? text : text.join('');
 }
 
+/** Texts one behind the other, in UTF-8: the whole is never one string. */
+export function bytesOf(texts: readonly string[]): Buffer {
+  const bytes = Buffer.allocUnsafe(texts.reduce((size, text) => size + Buffer.byteLength(text), 0));
+  let at = 0;
+  for (const text of texts) at += bytes.write(text, at);
+  return bytes;
+}
+
 function piecesOf(text: JsonText): readonly string[] {
   return typeof text === 'string' ? [text] : text;
 }

@@ -2,6 +2,7 @@
 import type { Json } from './chat.ts';
 import {
   appendElement,
+  bytesOf,
   isEmptyArray,
   joinedPieces,
   joinElements,
@@ -27,11 +28,7 @@ export function parseRequest(text: string): ChatRequest {
 
 /** A request as it goes upstream. Each member's text is written where it belongs: the whole is never one string. */
 export function requestBytes(request: ChatRequest): Buffer {
-  const texts = joinedPieces(request.members);
-  const bytes = Buffer.allocUnsafe(texts.reduce((size, text) => size + Buffer.byteLength(text), 0));
-  let at = 0;
-  for (const text of texts) at += bytes.write(text, at);
-  return bytes;
+  return bytesOf(joinedPieces(request.members));
 }
 
 /** The text of a member, `undefined` when it is absent. */
