@@ -265,7 +265,7 @@ export function formatComesLast(
   request: ChatRequest,
   { formatLast }: Pick<RunOptions, 'formatLast'>,
 ): boolean {
-  return request.members.has('tools') && formatLast() && wantsJson(request);
+  return request.members.has('tools') && wantsJson(request) && formatLast();
 }
 
 function wantsJson(request: ChatRequest): boolean {

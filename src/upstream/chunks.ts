@@ -4,7 +4,7 @@ import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
 import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer, WholeAnswer } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { createEventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
+import { createEventDecoder, EventTooLargeError, type EventDecoder } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
 
 /** The longest JSON answer, in bytes (section 8). */
@@ -27,9 +27,10 @@ export async function openAnswer(
     throw gatewayError('upstream_empty', [speaker.name]);
   }
   if (type === 'text/event-stream') {
-    const events = readEvents(answer, speaker, reader, named);
-    const first = await events.pieces.next();
-    return { whole: null, pieces: first.done ? [] : goOn(first.value, events) };
+    const events = new EventReader(answer, speaker, reader, named);
+    const pieces = events.read();
+    const first = await pieces.next();
+    return { whole: null, pieces: first.done ? [] : goOn(first.value, pieces, events) };
   }
   if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
   await answer.body[Symbol.asyncIterator]().return?.();
@@ -37,104 +38,121 @@ export async function openAnswer(
   throw gatewayError('upstream_bad_content_type', [speaker.name, words]);
 }
 
-/** A stream that is being read. */
-interface Events extends Pick<PieceSource, 'listen'> {
-  readonly pieces: AsyncGenerator<Pieces, void, undefined>;
-}
-
 /** The pieces of a stream of which the first ones have been read. */
-function goOn(first: Pieces, { pieces, listen }: Events): PieceSource {
+function goOn(
+  first: Pieces,
+  rest: AsyncGenerator<Pieces, void, undefined>,
+  { listen }: EventReader,
+): PieceSource {
   let waiting: Pieces | null = first;
-  const rest: AsyncIterator<Pieces> = {
+  const pieces: AsyncIterator<Pieces> = {
     next() {
-      if (!waiting) return pieces.next();
+      if (!waiting) return rest.next();
       const value = waiting;
       waiting = null;
       return Promise.resolve({ done: false, value });
     },
-    return: () => pieces.return(),
+    return: () => rest.return(),
   };
-  return { listen, [Symbol.asyncIterator]: () => rest };
+  return { listen, [Symbol.asyncIterator]: () => pieces };
 }
 
-function readEvents(
-  { body }: EgressAnswer,
-  speaker: Speaker,
-  reader: AnswerReader,
-  named: (error: unknown) => unknown,
-): Events {
-  let pieces: Piece[] = [];
-  let events = 0;
-  let done = false;
-  let failure: { readonly error: unknown } | null = null;
+/**
+ * Reads an event stream. A class, as its generator stands on it: a generator function that is made anew for each stream
+ * costs hidden classes, which stay until the next full collection.
+ */
+class EventReader {
+  /** `undefined`: the bytes cannot be heard at once. */
+  readonly listen: PieceSource['listen'];
+  readonly #body: EgressAnswer['body'];
+  readonly #speaker: Speaker;
+  readonly #reader: AnswerReader;
+  readonly #named: (error: unknown) => unknown;
+  readonly #decoder: EventDecoder;
+  #pieces: Piece[] = [];
+  #events = 0;
+  #done = false;
+  #failure: { readonly error: unknown } | null = null;
   /** What the bytes bring that the reader gets next, when they have been decoded for the listener. */
-  let decoded: Pieces | null = null;
-  const decoder = createEventDecoder({
-    maxEventBytes: reader.maxEventBytes,
-    onEvent(data) {
-      if (done) return; // D2: what comes behind it is not read
-      events += 1;
-      done = data === '[DONE]';
-      if (!done) pieces.push(...readEvent(data, speaker, reader));
-    },
-    shortcut(text, at) {
-      const found = done ? null : reader.more(text, at);
-      if (!found) return at;
-      events += 1;
-      pieces.push(found.piece);
-      return found.next;
-    },
-  });
+  #decoded: Pieces | null = null;
+
+  constructor(
+    { body }: EgressAnswer,
+    speaker: Speaker,
+    reader: AnswerReader,
+    named: (error: unknown) => unknown,
+  ) {
+    this.#body = body;
+    this.#speaker = speaker;
+    this.#reader = reader;
+    this.#named = named;
+    this.#decoder = createEventDecoder({
+      maxEventBytes: reader.maxEventBytes,
+      onEvent: (data) => this.#take(data),
+      shortcut: (text, at) => this.#takeMore(text, at),
+    });
+    this.listen =
+      body.listen &&
+      (({ ready, hear }) => body.listen?.({ ready, hear: (bytes) => this.#hear(bytes, hear) }));
+  }
+
+  async *read(): AsyncGenerator<Pieces, void, undefined> {
+    const { name } = this.#speaker;
+    const { maxEventBytes } = this.#reader;
+    try {
+      for await (const bytes of this.#body) {
+        const some = this.#decoded ?? this.#decode(bytes);
+        this.#decoded = null;
+        if (some.length > 0) yield some;
+        if (this.#failure) throw this.#failure.error;
+        if (this.#done) break;
+      }
+      const last = this.#done ? [] : this.#decode(null);
+      if (last.length > 0) yield last;
+      if (this.#failure) throw this.#failure.error;
+    } catch (error) {
+      if (!(error instanceof EventTooLargeError)) throw this.#named(error);
+      throw gatewayError('upstream_too_large', [name, maxEventBytes], { cause: error });
+    }
+    if (this.#events === 0) throw gatewayError('upstream_empty', [name]);
+    if (!this.#reader.finished(this.#done)) throw gatewayError('upstream_truncated', [name]);
+  }
+
+  /** `false`: the reader takes them, who decides what the end means, and writes the last pieces together with it. */
+  #hear(bytes: Uint8Array, hear: (pieces: Pieces) => void): boolean {
+    const some = this.#decode(bytes);
+    if (this.#done || this.#failure !== null) this.#decoded = some;
+    else if (some.length > 0) hear(some);
+    return this.#decoded === null;
+  }
 
   /** What some bytes bring, `null` the last ones; what is wrong with an event is for behind those before it. */
-  function decode(bytes: Uint8Array | null): Pieces {
+  #decode(bytes: Uint8Array | null): Pieces {
     try {
-      if (bytes) decoder.push(bytes);
-      else decoder.end();
+      if (bytes) this.#decoder.push(bytes);
+      else this.#decoder.end();
     } catch (error) {
-      if (!done) failure = { error };
+      if (!this.#done) this.#failure = { error };
     }
-    const some = pieces;
-    pieces = [];
+    const some = this.#pieces;
+    this.#pieces = [];
     return some;
   }
 
-  async function* read(): AsyncGenerator<Pieces, void, undefined> {
-    try {
-      for await (const bytes of body) {
-        const some = decoded ?? decode(bytes);
-        decoded = null;
-        if (some.length > 0) yield some;
-        if (failure) throw failure.error;
-        if (done) break;
-      }
-      const last = done ? [] : decode(null);
-      if (last.length > 0) yield last;
-      if (failure) throw failure.error;
-    } catch (error) {
-      if (!(error instanceof EventTooLargeError)) throw named(error);
-      throw gatewayError('upstream_too_large', [speaker.name, reader.maxEventBytes], { cause: error });
-    }
-    if (events === 0) throw gatewayError('upstream_empty', [speaker.name]);
-    if (!reader.finished(done)) throw gatewayError('upstream_truncated', [speaker.name]);
+  #take(data: string): void {
+    if (this.#done) return; // D2: what comes behind it is not read
+    this.#events += 1;
+    this.#done = data === '[DONE]';
+    if (!this.#done) this.#pieces.push(...readEvent(data, this.#speaker, this.#reader));
   }
 
-  return {
-    pieces: read(),
-    listen:
-      body.listen &&
-      (({ ready, hear }) =>
-        body.listen?.({
-          ready,
-          hear(bytes) {
-            const some = decode(bytes);
-            // The reader decides what the end means, and writes the last pieces together with it.
-            if (done || failure !== null) decoded = some;
-            else if (some.length > 0) hear(some);
-            return decoded === null;
-          },
-        })),
-  };
+  #takeMore(text: string, at: number): number {
+    const found = this.#done ? null : this.#reader.more(text, at);
+    if (!found) return at;
+    this.#events += 1;
+    this.#pieces.push(found.piece);
+    return found.next;
+  }
 }
 
 function readEvent(data: string, speaker: Speaker, reader: AnswerReader): Pieces {
