@@ -6,7 +6,7 @@ import { isJsonObject } from '../openai/exact-json.ts';
 
 /** An answer that goes out as it came, and what the run's record has to know of it. */
 export interface UnchangedAnswer {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly usage: Usage | null;
   readonly id: string;
 }
@@ -30,8 +30,7 @@ function isBareJson({ bytes }: WholeAnswer): boolean {
 
 /** A name that stands twice must not hide a call from us that another reader sees. */
 function mayCall({ bytes }: WholeAnswer): boolean {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return text.includes('"tool_calls"') || text.includes('"function_call"');
+  return bytes.includes('"tool_calls"') || bytes.includes('"function_call"');
 }
 
 /** Members that `fold` makes itself, or leaves out. */

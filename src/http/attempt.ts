@@ -9,7 +9,7 @@ import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import type { Pieces, PiecesListener, UpstreamAnswer } from '../openai/chat.ts';
-import { createPieceWriter } from '../openai/more-text.ts';
+import { createPieceWriter, keepTogether, type WrittenPiece } from '../openai/event-writer.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
@@ -115,7 +115,13 @@ export function isStreamed({ client }: Exchange): boolean {
 /** The log of a stream. Its events are asked for one by one, or said at once while its reader waits for them. */
 function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   const write = createPieceWriter();
-  const encode = (pieces: Pieces): string => pieces.map(write).join('');
+  const encode = (pieces: Pieces): WrittenPiece => {
+    const written = pieces.map(write);
+    return {
+      text: written.map(({ text }) => text).join(''),
+      kept: keepTogether(written.map(({ kept }) => kept)),
+    };
+  };
   let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
   const source: Source = {
     async next() {
@@ -136,7 +142,7 @@ function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   return log;
 }
 
-async function bodyOf(work: Work): Promise<Uint8Array> {
+async function bodyOf(work: Work): Promise<Buffer> {
   const begun = await begin(work);
   const unchanged = mayStayUnchanged(work, begun) ? unchangedAnswer(begun.first) : null;
   if (unchanged) work.recorder.onStep(unchanged.usage, unchanged.id);

@@ -7,19 +7,19 @@ import {
   type LogState,
 } from './event-log.ts';
 
-const nothing = new Uint8Array();
+const nothing = Buffer.alloc(0);
 
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
-  begin: () => Promise<Uint8Array>,
+  begin: () => Promise<Buffer>,
   { keep, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
 ): EventLog {
   const closed = Promise.withResolvers<void>();
   // Let go once used: a log may be kept for minutes, and everything about its run hangs on these.
   let source: typeof begin | null = begin;
   let onEnd = options.onEnd ?? shownAsIs;
-  let body = Promise.withResolvers<Uint8Array>();
-  let said: Uint8Array = nothing;
+  let body = Promise.withResolvers<Buffer>();
+  let said: Buffer = nothing;
   let state: LogState = 'open';
   let whole = true;
 
@@ -38,14 +38,14 @@ export function createBodyLog(
     });
   }
 
-  function all(): Promise<Uint8Array> {
+  function all(): Promise<Buffer> {
     const { promise } = body;
     if (source) void run(source());
     source = null;
     return promise;
   }
 
-  async function run(answer: Promise<Uint8Array>): Promise<void> {
+  async function run(answer: Promise<Buffer>): Promise<void> {
     try {
       const bytes = await answer;
       onEnd(null);
@@ -57,7 +57,7 @@ export function createBodyLog(
     }
   }
 
-  function done(bytes: Uint8Array): void {
+  function done(bytes: Buffer): void {
     settle('done', () => {
       body.resolve(bytes);
       whole = bytes.length <= maxKept && keep(bytes.length);
@@ -78,7 +78,7 @@ export function createBodyLog(
     said: () => said,
     all,
     async *read() {
-      yield Buffer.from(await all()).toString();
+      yield (await all()).toString();
     },
     cut: (reason) => fail('cut', reason),
   };

@@ -1,5 +1,6 @@
 // What is kept of an attempt whose answer is whole, for a client that asks again (`wire.md` T6): its words, not its run.
 import type { ServerResponse } from 'node:http';
+import type { KeptText } from '../openai/event-writer.ts';
 import type { EventLog, LogReader } from './event-log.ts';
 
 const ended = Promise.resolve();
@@ -19,7 +20,7 @@ export class EndedAttempt implements Ended {
   readonly #headers: Readonly<Record<string, string>>;
   #delivered: boolean;
 
-  constructor(attempt: Ended, said: Uint8Array) {
+  constructor(attempt: Ended, said: KeptText) {
     this.id = attempt.id;
     this.log = new EndedLog(said);
     this.#headers = attempt.headers();
@@ -41,9 +42,9 @@ export class EndedAttempt implements Ended {
 
 class EndedLog implements EventLog {
   readonly closed = ended;
-  readonly #said: Uint8Array;
+  readonly #said: KeptText;
 
-  constructor(said: Uint8Array) {
+  constructor(said: KeptText) {
     this.#said = said;
   }
 
@@ -60,11 +61,11 @@ class EndedLog implements EventLog {
   }
 
   async *read(): LogReader {
-    yield Buffer.from(this.#said).toString();
+    yield this.#said.toString();
   }
 
   async all(): Promise<Uint8Array> {
-    return this.#said;
+    return Buffer.isBuffer(this.#said) ? this.#said : Buffer.from(this.#said.toString());
   }
 
   cut(): void {}

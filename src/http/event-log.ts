@@ -1,4 +1,5 @@
 // What a run says, in the text that goes out, kept so that several may read it from its start: the first client, and one that comes back for it.
+import { keepTogether, type KeptText, type WrittenPiece } from '../openai/event-writer.ts';
 import { bytesOf } from '../openai/json-text.ts';
 
 /** `cut`: nobody waited for it any more. */
@@ -14,15 +15,18 @@ export interface EventLog {
   /** All pieces from the first on, then those to come; ends, or throws, as the source does. */
   readonly read: () => LogReader;
   /** What was said so far, by a log that is whole. */
-  readonly said: () => Uint8Array;
+  readonly said: () => KeptText;
   /** All pieces together, as bytes. */
   readonly all: () => Promise<Uint8Array>;
   /** Ends the log for all readers with this reason, and the source. */
   readonly cut: (reason: unknown) => void;
 }
 
+/** A piece: text, or text of which something smaller is kept. */
+export type LogPiece = string | WrittenPiece;
+
 /** What is read piece by piece, and may be left before its end. */
-export type Source = Pick<AsyncGenerator<string, void, undefined>, 'next' | 'return'>;
+export type Source = Pick<AsyncGenerator<LogPiece, void, undefined>, 'next' | 'return'>;
 
 /** Reads a log from its first piece on. */
 export interface LogReader extends AsyncIterableIterator<string, void> {
@@ -34,12 +38,12 @@ export interface LogReader extends AsyncIterableIterator<string, void> {
 export interface LogListener {
   /** Whether it can take one now. */
   readonly ready: () => boolean;
-  readonly hear: (piece: string) => void;
+  readonly hear: (text: string) => void;
 }
 
 /** A log whose source may say a piece at once, not asked for it, while its one reader waits. */
 export interface LiveLog extends EventLog {
-  readonly live: LogListener;
+  readonly live: { readonly ready: () => boolean; readonly hear: (piece: LogPiece) => void };
 }
 
 export interface EventLogOptions {
@@ -69,8 +73,10 @@ export function createEventLog(
   let source: Source | null = from;
   let onEnd = options.onEnd ?? shownAsIs;
   let listener: LogListener | null = null;
-  // Text: a small buffer would keep all that was allocated beside it, 64 KB.
-  let pieces: string[] = [];
+  // No bytes: a small buffer would keep all that was allocated beside it, 64 KB.
+  let pieces: KeptText[] = [];
+  /** The text of the last piece, for the reader who waits for it. */
+  let newest: string | null = null;
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
   let size = 0;
@@ -92,6 +98,7 @@ export function createEventLog(
     if (state !== 'open') return;
     source = null;
     listener = null;
+    newest = null;
     state = as;
     failure = error;
     closed.resolve();
@@ -100,7 +107,7 @@ export function createEventLog(
   async function pull(): Promise<void> {
     try {
       const next = await source?.next();
-      if (next && !next.done) return add(next.value);
+      if (next && !next.done) return void add(next.value);
       sourceEnded(null);
       end('done');
     } catch (error) {
@@ -110,14 +117,25 @@ export function createEventLog(
     }
   }
 
-  function add(piece: string): void {
-    pieces.push(piece);
-    size += piece.length;
-    if (whole && (size > maxKept || !keep(piece.length))) {
-      keep(piece.length - size);
+  /** Gives the text of the piece. */
+  function add(piece: LogPiece): string {
+    const { text, kept } = typeof piece === 'string' ? { text: piece, kept: piece } : piece;
+    newest = text;
+    pieces.push(kept);
+    size += kept.length;
+    if (whole && (size > maxKept || !keep(kept.length))) {
+      keep(kept.length - size);
       whole = false;
     }
     if (!whole && size > lag) trim();
+    return text;
+  }
+
+  function textAt(at: number): string | undefined {
+    const isNewest = at === dropped + pieces.length - 1;
+    const text = isNewest && newest !== null ? newest : pieces[at - dropped]?.toString();
+    if (isNewest) newest = null;
+    return text;
   }
 
   /** The newest piece stays: somebody is about to read it. */
@@ -137,9 +155,9 @@ export function createEventLog(
       async next() {
         while (mayCome(at)) await (pulling ??= pull());
         if (at < dropped) throw new Error('a reader fell too far behind');
-        const piece = pieces[at - dropped];
+        const text = textAt(at);
         at += 1;
-        if (piece !== undefined) return { done: false, value: piece };
+        if (text !== undefined) return { done: false, value: text };
         if (state === 'done') return { done: true, value: undefined };
         throw failure;
       },
@@ -148,9 +166,9 @@ export function createEventLog(
         listener = {
           // It waits: `next` has been called, and all pieces before are taken.
           ready: () => pulling !== null && mayCome(at) && ready(),
-          hear(piece) {
+          hear(text) {
             at += 1;
-            hear(piece);
+            hear(text);
           },
         };
       },
@@ -160,11 +178,12 @@ export function createEventLog(
     };
   }
 
-  const live: LogListener = {
+  const live: LiveLog['live'] = {
     ready: () => readers === 1 && listener?.ready() === true,
     hear(piece) {
-      add(piece);
-      listener?.hear(piece);
+      const text = add(piece);
+      newest = null;
+      listener?.hear(text);
     },
   };
 
@@ -172,7 +191,7 @@ export function createEventLog(
     state: () => state,
     whole: () => whole,
     closed: closed.promise,
-    said: () => bytesOf(pieces),
+    said: () => keepTogether(pieces),
     read,
     live,
     all: async () => bytesOf(await Array.fromAsync(read())),

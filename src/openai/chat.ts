@@ -98,7 +98,7 @@ export interface PieceSource extends AsyncIterable<Pieces> {
 
 /** A JSON answer of an upstream: the bytes that came, and what they say. */
 export interface WholeAnswer {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly value: JsonObject;
 }
 

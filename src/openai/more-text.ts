@@ -1,6 +1,6 @@
 // Streams of text, event by event the same but for a few words: known by their bytes, without a parser (a shortcut).
 import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece } from './chat.ts';
-import { encodeEvent, eventEnd, eventStart } from './event-stream.ts';
+import { eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
 import { stringEnd } from './json-text.ts';
 
@@ -16,7 +16,8 @@ export function chunksOf(piece: Piece): Chunk[] {
   return texts.map((text, at) => withText(like, text, obfuscations?.[at]));
 }
 
-function withText(like: Chunk, content: string, obfuscation: string | undefined): Chunk {
+/** The chunk with other texts. */
+export function withText(like: Chunk, content: string, obfuscation: string | undefined): Chunk {
   const choice = { ...like.choices[0], delta: { content } } as ChunkChoice;
   return { ...like, ...(obfuscation !== undefined && { obfuscation }), choices: [choice] };
 }
@@ -91,10 +92,23 @@ function findIn(frame: Frame, stream: string, at: number, maxLength: number): Re
     if (!goesOn) break;
     from = next + head.length;
   }
-  return texts.length === 0
-    ? null
-    : { piece: { like, texts, obfuscations: middle === null ? null : obfuscations }, next };
+  if (texts.length === 0) return null;
+  // One by one they come where thousands of streams go on for minutes.
+  const single = texts.length === 1;
+  const own = (some: string[]) => (single ? some.map(alone) : some);
+  return {
+    piece: { like, texts: own(texts), obfuscations: middle === null ? null : own(obfuscations) },
+    next,
+  };
 }
+
+/** The same text as one that does not hold what it was cut from. */
+function alone(text: string): string {
+  return text.length < shortestSlice ? text : Buffer.from(text).toString();
+}
+
+/** V8 copies shorter ones. */
+const shortestSlice = 13;
 
 /** The string that goes on at `at`, up to its quote; `null` when it has none yet, or something in it needs an escape. */
 function plainText(stream: string, at: number): string | null {
@@ -120,7 +134,7 @@ function isText(content: unknown): boolean {
 }
 
 /** Stands for a text. Latin-1, as one letter beyond it would make strings of a stream twice as wide, and slow to write. */
-const stand = '\u00A4';
+export const stand = '\u00A4';
 
 /** The frame of an event, proved: other texts in its places are read as nothing but these texts. */
 function frameOf(data: string, value: JsonObject, like: Chunk): Frame | null {
@@ -155,45 +169,4 @@ function isProved({ head, middle, tail }: Omit<Frame, 'like'>, value: JsonObject
   } catch {
     return false;
   }
-}
-
-/** The event of a chunk around its texts. */
-interface Written {
-  readonly like: Chunk;
-  readonly head: string;
-  /** Between the two texts; `null` when there is one. */
-  readonly middle: string | null;
-  readonly tail: string;
-  readonly contentFirst: boolean;
-}
-
-/** Makes the writer of one stream: the events of each piece. What differs in its text alone is not written anew. */
-export function createPieceWriter(): (piece: Piece) => string {
-  let known: Written | null = null;
-  return (piece) => {
-    if (!isMoreText(piece)) return encodeEvent(JSON.stringify(piece));
-    if (known?.like !== piece.like) known = writtenOf(piece.like);
-    const { head, middle, tail, contentFirst } = known;
-    const { texts, obfuscations } = piece;
-    const whole =
-      obfuscations === null || middle === null
-        ? texts
-        : texts.map((text, at) =>
-            contentFirst ? text + middle + obfuscations[at] : obfuscations[at] + middle + text,
-          );
-    return head + whole.join(tail + head) + tail;
-  };
-}
-
-function writtenOf(like: Chunk): Written {
-  const plain = JSON.stringify(like);
-  let sign = stand;
-  while (plain.includes(sign)) sign += stand;
-  const hidden = like['obfuscation'] === undefined ? undefined : `${sign}2`;
-  const [head = '', ...parts] = encodeEvent(JSON.stringify(withText(like, `${sign}1`, hidden))).split(sign);
-  const contentFirst = parts[0]?.startsWith('1') === true;
-  const [middle = '', tail] = parts.map((part) => part.slice(1));
-  return tail === undefined
-    ? { like, head, middle: null, tail: middle, contentFirst }
-    : { like, head, middle, tail, contentFirst };
 }

@@ -1,11 +1,14 @@
 // Streams of text: what is known by its bytes is what a parser would have read, and is written as it would have been.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { createChatReader } from '../../src/openai/answer-reader.ts';
 import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
-import { chunksOf, createPieceWriter, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
+import { createPieceWriter, keepTogether } from '../../src/openai/event-writer.ts';
+import { chunksOf, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
 
@@ -42,8 +45,13 @@ function parse(events: readonly string[]): Chunk[] {
   return events.flatMap((data) => createChatReader().event(JSON.parse(data) as JsonObject, data));
 }
 
+/** Writes pieces; what is kept of them must be the same. */
 function write(pieces: readonly Piece[]): string {
-  return pieces.map(createPieceWriter()).join('');
+  const written = pieces.map(createPieceWriter());
+  const text = written.map((piece) => piece.text).join('');
+  assert.equal(written.map(({ kept }) => kept).join(''), text);
+  assert.equal(keepTogether(written.map(({ kept }) => kept)).toString(), text);
+  return text;
 }
 
 /** What a writer that knows no shortcut makes of chunks. */
@@ -160,6 +168,23 @@ const texts = fc
       event(text, { top: 'obfuscation' in top ? { ...top, obfuscation: other } : top }),
     ),
   ]);
+
+test('texts that came one by one do not hold the stream that they were cut from', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const obfuscation = 'a8Xk2pQ9s7LmN3oP';
+  const events = Array.from({ length: 4_000 }, (_, at) =>
+    event(`word ${1_000 + at}`, { top: { obfuscation, padding: 'p'.repeat(1_000) } }),
+  );
+  const bytesOfEvent = encodeEvent(events[0] ?? '').length;
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const pieces = read(events, bytesOfEvent);
+  collect();
+  const kept = (process.memoryUsage().heapUsed - before) / pieces.length;
+  assert.equal(pieces.filter(isMoreText).length, events.length - 1);
+  assert.ok(kept < 600, `${kept} bytes are kept of an event of ${bytesOfEvent}`);
+});
 
 test('D3: an event over the cap is left to the decoder, which refuses it', () => {
   const [small, large] = [event('x'), event('y'.repeat(10_000))];
