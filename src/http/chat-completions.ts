@@ -6,6 +6,7 @@ import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
 import { prepareExchange, type Exchange, type PlainAnswer } from './exchange.ts';
 import { openJson } from './json-keep-alive.ts';
+import { pourBytes, takeOver } from './pour.ts';
 import { checkContentType } from './request-body.ts';
 import { createReplicaRecords, type ReplicaRecords } from './replica-records.ts';
 import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './run-records.ts';
@@ -92,11 +93,10 @@ function afterSideEffect(error: unknown, attempt: Attempt): unknown {
 }
 
 /** Q1: nothing injected; the upstream's answer, error or not, is the answer. */
-function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer): FastifyReply {
-  return reply
-    .code(status)
-    .headers({ ...headers })
-    .send(Readable.from(body, { objectMode: false }));
+async function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer): Promise<FastifyReply> {
+  reply.code(status).headers({ ...headers });
+  await pourBytes(body, reply);
+  return reply;
 }
 
 async function sendJson(
@@ -126,11 +126,8 @@ async function sendStream(
   });
   showHeaders(reply, attempt);
   // Written to the response itself: what the run says in one go is one write then, its end with it.
-  reply.headers(streamHeaders).hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
-  await stream.pour(reply.raw);
+  reply.headers(streamHeaders);
+  await stream.pour(takeOver(reply));
   return reply;
 }
 

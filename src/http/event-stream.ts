@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
 import { wireError } from './error-answer.ts';
 import type { LogReader } from './event-log.ts';
+import { drained } from './pour.ts';
 
 /** Headers of every stream (`wire.md` E13). */
 export const streamHeaders = {
@@ -75,14 +76,6 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
       }
     },
   };
-}
-
-/** Resolves when the reader has taken what was written, or has gone. */
-async function drained(response: ServerResponse): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  response.once('drain', resolve).once('close', resolve);
-  await promise;
-  response.off('drain', resolve).off('close', resolve);
 }
 
 /** True once the promise has settled, false when it takes longer; throws what the promise throws. */
