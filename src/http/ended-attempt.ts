@@ -1,6 +1,6 @@
 // What is kept of an attempt whose answer is whole, for a client that asks again (`wire.md` T6): its words, not its run.
 import type { ServerResponse } from 'node:http';
-import type { KeptText } from '../openai/event-writer.ts';
+import { partsOf, type KeptText } from '../openai/event-writer.ts';
 import type { EventLog, LogReader } from './event-log.ts';
 
 const ended = Promise.resolve();
@@ -61,7 +61,7 @@ class EndedLog implements EventLog {
   }
 
   async *read(): LogReader {
-    yield this.#said.toString();
+    for (const part of partsOf(this.#said)) yield part.toString();
   }
 
   async all(): Promise<Uint8Array> {

@@ -84,17 +84,30 @@ class KeptTexts implements KeptText {
   }
 }
 
-/** Puts kept texts together, in as few objects as it takes. */
+/** Characters of events that are kept as one text: the text that is made of them has thirty times as many. */
+const mostTogether = 4 * 1024;
+
+/** Puts kept texts together, in few objects. */
 export function keepTogether(texts: readonly KeptText[]): KeptText {
   const [only, further] = texts;
   if (only && !further) return only;
   const groups: [KeptText, ...KeptText[]][] = [];
-  for (const text of texts.flatMap((text) => (text instanceof KeptTexts ? text.parts : text))) {
+  let size = 0;
+  for (const text of texts.flatMap(partsOf)) {
     const group = groups.at(-1);
-    if (group && frameIn(group[0]) === frameIn(text)) group.push(text);
-    else groups.push([text]);
+    size += text.length;
+    if (group && size <= mostTogether && frameIn(group[0]) === frameIn(text)) group.push(text);
+    else {
+      groups.push([text]);
+      size = text.length;
+    }
   }
   return new KeptTexts(groups.map(joined));
+}
+
+/** The texts of which a kept text was put together. */
+export function partsOf(text: KeptText): readonly KeptText[] {
+  return text instanceof KeptTexts ? text.parts : [text];
 }
 
 function frameIn(text: KeptText): Frame | null {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { createChatReader } from '../../src/openai/answer-reader.ts';
 import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
-import { createPieceWriter, keepTogether } from '../../src/openai/event-writer.ts';
+import { createPieceWriter, keepTogether, partsOf } from '../../src/openai/event-writer.ts';
 import { chunksOf, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
@@ -184,6 +184,16 @@ test('texts that came one by one do not hold the stream that they were cut from'
   const kept = (process.memoryUsage().heapUsed - before) / pieces.length;
   assert.equal(pieces.filter(isMoreText).length, events.length - 1);
   assert.ok(kept < 600, `${kept} bytes are kept of an event of ${bytesOfEvent}`);
+});
+
+test('T6: what is kept of a long stream is given again in parts', () => {
+  const events = Array.from({ length: 5_000 }, (_, at) => event(`word ${1_000 + at}`));
+  const pieces = read(events, encodeEvent(events[0] ?? '').length);
+  const parts = partsOf(keepTogether(pieces.map(createPieceWriter()).map(({ kept }) => kept)));
+  assert.equal(parts.join(''), writePlainly(parse(events)));
+  const longest = Math.max(...parts.map((part) => part.toString().length));
+  assert.ok(longest < 200_000, `a part makes ${longest} characters`);
+  assert.ok(parts.length < 50, `${parts.length} parts`);
 });
 
 test('D3: an event over the cap is left to the decoder, which refuses it', () => {
