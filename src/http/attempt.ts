@@ -9,7 +9,7 @@ import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import type { Pieces, PiecesListener, UpstreamAnswer } from '../openai/chat.ts';
-import { createPieceWriter, keepTogether, type WrittenPiece } from '../openai/event-writer.ts';
+import { createEventWriter } from '../openai/event-writer.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
@@ -114,20 +114,13 @@ export function isStreamed({ client }: Exchange): boolean {
 
 /** The log of a stream. Its events are asked for one by one, or said at once while its reader waits for them. */
 function eventLogOf(work: Work, options: EventLogOptions): EventLog {
-  const write = createPieceWriter();
-  const encode = (pieces: Pieces): WrittenPiece => {
-    const written = pieces.map(write);
-    return {
-      text: written.map(({ text }) => text).join(''),
-      kept: keepTogether(written.map(({ kept }) => kept)),
-    };
-  };
+  const write = createEventWriter();
   let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
   const source: Source = {
     async next() {
       answer ??= goOn(work, await begin(work), listener);
       const { done, value } = await answer.next();
-      return done ? { done, value: undefined } : { done: false, value: encode(value) };
+      return done ? { done, value: undefined } : { done: false, value: write(value) };
     },
     async return() {
       await answer?.return();
@@ -137,7 +130,7 @@ function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   const log = createEventLog(source, options);
   const listener: PiecesListener = {
     ready: log.live.ready,
-    hear: (pieces) => log.live.hear(encode(pieces)),
+    hear: (pieces) => log.live.hear(write(pieces)),
   };
   return log;
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UpstreamError } from '../errors.ts';
 import { isStreamed, prepareAttempt, type AttemptOptions } from './attempt.ts';
 import { openEventStream, streamHeaders } from './event-stream.ts';
-import { prepareExchange, type Exchange, type PlainAnswer } from './exchange.ts';
+import { prepareExchange, type PlainAnswer } from './exchange.ts';
 import { openJson } from './json-keep-alive.ts';
 import { pourBytes, takeOver } from './pour.ts';
 import { checkContentType } from './request-body.ts';
@@ -64,7 +64,7 @@ async function answer(
     watched.serve(reply.raw);
     const plain = await exchange.plain(watched.signal);
     letBodyGo(request);
-    return sendPlain(exchange, plain);
+    return sendPlain(reply, plain);
   }
   const marks = retryMarks(request, exchange.consumer.partition);
   letBodyGo(request);
@@ -92,8 +92,8 @@ function afterSideEffect(error: unknown, attempt: Attempt): unknown {
   return new UpstreamError(error.statusCode, error.body, { ...error.headers, 'x-should-retry': 'false' });
 }
 
-/** Q1: nothing injected; the upstream's answer, error or not, is the answer. */
-async function sendPlain({ reply }: Exchange, { status, headers, body }: PlainAnswer): Promise<FastifyReply> {
+/** Q1: nothing injected; the upstream's answer, error or not, is the answer. It may flow for minutes: the exchange is let go. */
+async function sendPlain(reply: FastifyReply, { status, headers, body }: PlainAnswer): Promise<FastifyReply> {
   reply.code(status).headers({ ...headers });
   await pourBytes(body, reply);
   return reply;

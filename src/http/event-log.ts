@@ -1,5 +1,5 @@
 // What a run says, in the text that goes out, kept so that several may read it from its start: the first client, and one that comes back for it.
-import { keepTogether, type KeptText, type WrittenPiece } from '../openai/event-writer.ts';
+import { keepTogether, type KeptText, type WrittenPieces } from '../openai/event-writer.ts';
 import { bytesOf } from '../openai/json-text.ts';
 
 /** `cut`: nobody waited for it any more. */
@@ -23,7 +23,7 @@ export interface EventLog {
 }
 
 /** A piece: text, or text of which something smaller is kept. */
-export type LogPiece = string | WrittenPiece;
+export type LogPiece = string | WrittenPieces;
 
 /** What is read piece by piece, and may be left before its end. */
 export type Source = Pick<AsyncGenerator<LogPiece, void, undefined>, 'next' | 'return'>;

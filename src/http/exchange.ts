@@ -139,10 +139,8 @@ export async function prepareExchange(
   };
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
-  const body = () => {
-    if (restored === modern) return client === sent ? (request.body as Buffer) : client;
-    return restored;
-  };
+  const asSent = restored === modern && client === sent;
+  const body = asSent ? (request.body as Buffer) : restored === modern ? client : restored;
   return {
     request,
     reply,
@@ -155,7 +153,7 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
-    plain: needsRun ? null : (upstream.forward?.bind(upstream, body(), context) ?? null),
+    plain: needsRun ? null : (upstream.forward?.bind(upstream, body, context) ?? null),
     bare: { ...injected, request: restored, names: new Set() },
   };
 }

@@ -1,5 +1,5 @@
 // Writes pieces as the events that go out. Of events that differ in their text alone, the text alone is kept (a shortcut).
-import type { Chunk, Piece } from './chat.ts';
+import type { Chunk, Piece, Pieces } from './chat.ts';
 import { encodeEvent } from './event-stream.ts';
 import { isMoreText, stand, withText } from './more-text.ts';
 
@@ -10,8 +10,8 @@ export interface KeptText {
   readonly toString: () => string;
 }
 
-/** A piece as text, and as it may be kept. */
-export interface WrittenPiece {
+/** Pieces as text, and as they may be kept. */
+export interface WrittenPieces {
   readonly text: string;
   readonly kept: KeptText;
 }
@@ -25,8 +25,19 @@ interface Frame {
   readonly contentFirst: boolean;
 }
 
-/** Makes the writer of one stream: the events of each piece. What differs in its text alone is not written anew. */
-export function createPieceWriter(): (piece: Piece) => WrittenPiece {
+/** Makes the writer of one stream: the events of its pieces. What differs in its text alone is not written anew. */
+export function createEventWriter(): (pieces: Pieces) => WrittenPieces {
+  const write = createPieceWriter();
+  return (pieces) => {
+    const written = pieces.map(write);
+    return {
+      text: written.map(({ text }) => text).join(''),
+      kept: keepTogether(written.map(({ kept }) => kept)),
+    };
+  };
+}
+
+function createPieceWriter(): (piece: Piece) => WrittenPieces {
   let like: Chunk | null = null;
   let frame: Frame | null = null;
   return (piece) => {

@@ -107,12 +107,14 @@ export async function play({ steps, request = {}, functions = {}, ...options }: 
   return { requests, calls, parked, kept, chunks, completion: await fold(replay()) };
 }
 
+const neverAborts = new AbortController().signal;
+
 /** A run that nothing ends or narrows; its ids are zeros. */
 export function plainOptions(): RunOptions {
   return {
     budget: { steps: 10, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
-    signal: new AbortController().signal,
-    callsUntil: () => new AbortController().signal,
+    signal: neverAborts,
+    callsUntil: () => neverAborts,
     listener: null,
     clientTools: new Set(),
     lastText: () => 'hi',

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { createChatReader } from '../../src/openai/answer-reader.ts';
 import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
-import { createPieceWriter, keepTogether, partsOf } from '../../src/openai/event-writer.ts';
+import { createEventWriter, keepTogether, partsOf } from '../../src/openai/event-writer.ts';
 import { chunksOf, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
@@ -47,10 +47,13 @@ function parse(events: readonly string[]): Chunk[] {
 
 /** Writes pieces; what is kept of them must be the same. */
 function write(pieces: readonly Piece[]): string {
-  const written = pieces.map(createPieceWriter());
+  const writer = createEventWriter();
+  const written = pieces.map((piece) => writer([piece]));
   const text = written.map((piece) => piece.text).join('');
   assert.equal(written.map(({ kept }) => kept).join(''), text);
   assert.equal(keepTogether(written.map(({ kept }) => kept)).toString(), text);
+  const atOnce = createEventWriter()(pieces);
+  assert.deepEqual([atOnce.text, atOnce.kept.toString()], [text, text]);
   return text;
 }
 
@@ -189,7 +192,8 @@ test('texts that came one by one do not hold the stream that they were cut from'
 test('T6: what is kept of a long stream is given again in parts', () => {
   const events = Array.from({ length: 5_000 }, (_, at) => event(`word ${1_000 + at}`));
   const pieces = read(events, encodeEvent(events[0] ?? '').length);
-  const parts = partsOf(keepTogether(pieces.map(createPieceWriter()).map(({ kept }) => kept)));
+  const writer = createEventWriter();
+  const parts = partsOf(keepTogether(pieces.map((piece) => writer([piece]).kept)));
   assert.equal(parts.join(''), writePlainly(parse(events)));
   const longest = Math.max(...parts.map((part) => part.toString().length));
   assert.ok(longest < 200_000, `a part makes ${longest} characters`);
