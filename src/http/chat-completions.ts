@@ -13,6 +13,7 @@ import { createRunRecords, retryMarks, type Attempt, type RunRecords } from './r
 import { createRunWatch } from './run-signals.ts';
 import type { SharedRuns } from './shared-runs.ts';
 import { dropStalledReader } from './stalled-reader.ts';
+import { endOfTurn } from './turn.ts';
 
 export interface ChatOptions extends Omit<AttemptOptions, 'watchRun'> {
   /** Fires when the process stops: runs end with an error. */
@@ -64,6 +65,7 @@ async function answer(
     watched.serve(reply.raw);
     const plain = await exchange.plain(watched.signal);
     letBodyGo(request);
+    await endOfTurn();
     return sendPlain(reply, plain);
   }
   const marks = retryMarks(request, exchange.consumer.partition);
@@ -110,6 +112,7 @@ async function sendJson(
   if (body instanceof Readable) {
     body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
   }
+  await endOfTurn();
   showHeaders(reply, attempt);
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
 }
@@ -124,6 +127,7 @@ async function sendStream(
     requestId: request.id,
     onFailure: (error) => options.log.warn('stream failed', { requestId: request.id, error }),
   });
+  await endOfTurn();
   showHeaders(reply, attempt);
   // Written to the response itself: what the run says in one go is one write then, its end with it.
   reply.headers(streamHeaders);
