@@ -11,7 +11,7 @@ export interface EventDecoderOptions {
   readonly maxEventBytes: number;
   /** Gets the data of each event. */
   readonly onEvent: (data: string) => void;
-  /** Is offered a text and the place in it where an event may begin; gives the place behind the events that it took. */
+  /** Takes whole events by their text, unsplit: is offered a place where an event begins, gives the one behind what it took. */
   readonly shortcut?: (text: string, at: number) => number;
 }
 
@@ -32,6 +32,7 @@ export function createEventDecoder(options: EventDecoderOptions): EventDecoder {
   const decode = createTextReader();
   const lines = createLineSplitter();
   let data: string | null = null;
+  /** Characters of the event so far. */
   let size = 0;
 
   // Wherever the bytes are cut, the same event is too large: each line counts, and what waits for its end.
@@ -43,8 +44,8 @@ export function createEventDecoder(options: EventDecoderOptions): EventDecoder {
   function take(text: string): void {
     lines.open(text);
     for (;;) {
-      const fresh = shortcut && data === null && lines.place();
-      if (typeof fresh === 'number') lines.skip(shortcut?.(text, fresh) ?? fresh);
+      const fresh = shortcut && size === 0 ? lines.place() : null;
+      if (fresh !== null) lines.skip(shortcut?.(text, fresh) ?? fresh);
       const line = lines.next();
       if (line === null) break;
       count(line.length);

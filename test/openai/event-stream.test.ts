@@ -97,3 +97,19 @@ test('D1: events that the shortcut takes and all others come in their order, at 
     }),
   );
 });
+
+test('D3: an event with a name, of which the shortcut would take the rest, does not count for the next ones', () => {
+  const events: string[] = [];
+  const known = encodeEvent('known');
+  const decoder = createEventDecoder({
+    maxEventBytes: 100,
+    onEvent: (data) => events.push(data),
+    shortcut: (text, at) => (text.startsWith(known, at) ? at + known.length : at),
+  });
+  decoder.push(Buffer.from(`event: message\n${known}`.repeat(100)));
+  decoder.end();
+  assert.deepEqual(
+    events,
+    Array.from({ length: 100 }, () => 'known'),
+  );
+});
