@@ -71,9 +71,9 @@ export function reinsert(
   const restored: string[] = [];
   for (let at = 0; at < elements.length; at += 1) {
     const text = elements[at] ?? '';
+    // Only messages that name calls are parsed, with the one before each: others may be megabytes.
     const message = text.includes('"tool_calls"') ? parseMessage(text) : null;
-    const before = messageText(parseMessage(elements[at - 1]));
-    const part = message && findPart(callsOf(message), before, parts);
+    const part = message && findPart(callsOf(message), messageText(parseMessage(elements[at - 1])), parts);
     if (!message || !part) {
       restored.push(text);
       continue;
