@@ -72,8 +72,8 @@ export interface RunRecord {
   readonly body: string;
   /** `null`: the attempt has the whole answer, nobody will take the run up again. */
   tape: RunTape | null;
-  /** The same record where all replicas see it. */
-  readonly link: RunLink | null;
+  /** The same record where all replicas see it, or may see it yet. */
+  link: RunLink | null;
   attempt: Attempt;
   /** Milliseconds since the epoch; `null` while it runs. */
   endedAt: number | null;
@@ -144,6 +144,8 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     keep(record, said.length - record.characters);
     record.attempt = new EndedAttempt(record.attempt, said);
     record.tape = null;
+    // What it would tell others when a first call leaves, all steps of the run: none will leave now.
+    if (record.link?.record() === null) record.link = null;
   }
 
   /** One timer for all: it comes back when the oldest record that stays is due. */
@@ -163,8 +165,10 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
 
   /** Room for all records together; what is wanted must then be kept by no one. */
   function keep(record: RunRecord | undefined, wanted: number): boolean {
-    if (!record || !byKey.get(record.key)?.has(record)) return false;
-    while (characters + wanted > limits.characters && forgetOldest());
+    const isKept = () => record !== undefined && byKey.get(record.key)?.has(record) === true;
+    while (isKept() && characters + wanted > limits.characters && forgetOldest());
+    // It may have been the oldest itself.
+    if (!record || !isKept()) return false;
     if (wanted > 0 && characters + wanted > limits.characters) return false;
     record.characters += wanted;
     characters += wanted;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createEventLog } from '../../src/http/event-log.ts';
-import { createRunRecords, recordLimits, type Attempt } from '../../src/http/run-records.ts';
+import { createRunRecords, recordLimits, type Attempt, type RunLink } from '../../src/http/run-records.ts';
 import type { RunTape } from '../../src/http/run-tape.ts';
 
 let number = 0;
@@ -89,6 +89,39 @@ test('T6: what is kept of an answer is given again, to as many as ask', async ()
     const { log } = records.join(marks('a'), attempt('new'));
     assert.deepEqual(await Array.fromAsync(log.read()), ['words']);
     assert.equal(Buffer.from(await log.all()).toString(), 'words');
+  }
+});
+
+test('T6: a record that makes room by its own going takes none along', async () => {
+  const records = createRunRecords({ ...recordLimits, characters: 1000 });
+  let late = (_characters: number): boolean => true;
+  const made = records.join(marks('a'), (tape) => {
+    late = tape.keep;
+    return attempt('x'.repeat(600))(tape);
+  });
+  await finish(made);
+  await new Promise(setImmediate);
+  assert.equal(late(700), false);
+  const next = records.join(marks('b'), attempt('x'.repeat(900)));
+  await finish(next);
+  assert.equal(idOf(records.join(marks('b'), attempt('new'))), next.id);
+});
+
+test('T6: of a run whose answer is whole, nothing stays that was for other replicas and never left', async () => {
+  const records = createRunRecords();
+  for (const [key, record] of [
+    ['a', null],
+    ['b', 'known'],
+  ] as const) {
+    const link: RunLink = {
+      record: () => record,
+      note: () => {},
+      leave: async () => ({ stays: false, known: [] }),
+      end: async () => {},
+    };
+    await finish(records.open(marks(key), attempt('text'), { link }));
+    await new Promise(setImmediate);
+    assert.equal(records.find(marks(key))?.link, record && link);
   }
 });
 
