@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Attempt, RetryMarks, RunLink } from './run-records.ts';
 import type { TapeLink } from './run-tape.ts';
 import { wireError } from './error-answer.ts';
+import { maxKeptCharacters } from './event-log.ts';
 import type { SharedRuns } from './shared-runs.ts';
 import {
   nameOf,
@@ -160,8 +161,14 @@ async function answerOf(attempt: Attempt): Promise<KeptAnswer | null> {
   const { log } = attempt;
   if (!log.whole() || log.state() === 'cut' || log.state() === 'open') return null;
   const said: string[] = [];
+  let size = 0;
   try {
-    for await (const piece of log.read()) said.push(piece);
+    for await (const piece of log.read()) {
+      // A log may keep words alone, and its events are many times as long.
+      size += piece.length;
+      if (size > maxKeptCharacters) return null;
+      said.push(piece);
+    }
     return { headers: attempt.headers(), said, failure: null };
   } catch (error) {
     const { status, headers, body } = wireError(error, attempt.id);

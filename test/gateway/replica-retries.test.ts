@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'node:test';
+import { doneEvent, encodeEvent } from '../../src/openai/event-stream.ts';
 import { openWay } from '../cut-off.ts';
 import { needsPostgres, type TestDatabase } from '../postgres.ts';
 import { modes, textOf, type Mode } from './ask.ts';
@@ -10,7 +11,7 @@ import { says, type Call } from './dialects.ts';
 import { toolResults, type TestGateway } from './gateway.ts';
 import { startGatewayProcess } from './gateway-process.ts';
 import { answerJson, type PluginHandler } from './loopback-plugin.ts';
-import { answerError, hang, type Script } from './loopback-upstream.ts';
+import { answerBytes, answerError, hang, type Script } from './loopback-upstream.ts';
 import { weatherPlugin, writePlugins } from './plugin-folder.ts';
 import { prepareReplicas, storeKey, type Replicas } from './replicas.ts';
 
@@ -131,6 +132,31 @@ describe('retries at another replica', needsPostgres, () => {
       assert.deepEqual(replicas.upstream.chats[2]?.json, replicas.upstream.chats[1]?.json);
     });
   }
+
+  test('T6: a stream too long to be kept for others is made again from its steps, without its calls', async (t) => {
+    const event = (content: string) =>
+      encodeEvent(
+        JSON.stringify({
+          id: 'chatcmpl-upstream',
+          object: 'chat.completion.chunk',
+          created: 1_700_000_000,
+          model: 'm',
+          choices: [{ index: 0, delta: { content }, finish_reason: content === '' ? 'stop' : null }],
+        }),
+      );
+    const long = `${event('word ').repeat(10_000)}${event('')}${doneEvent}`;
+    const tell = answerBytes(long, { contentType: 'text/event-stream' });
+    const replicas = await prepareReplicas(t, { script: [says({ calls: [alert] }), tell, tell] });
+    const [a, b] = [await replicas.start(), await replicas.start()];
+    const words = 'word '.repeat(10_000);
+    assert.equal(await answered(await a.post(bodyOf('stream'), marked), 'stream'), words);
+    await recorded(replicas.database, 'cut');
+    const [record] = await replicas.database.query('SELECT size FROM run_record');
+    assert.ok(Number(record?.['size']) < 100_000, `${String(record?.['size'])} bytes`);
+    assert.equal(await answered(await b.post(bodyOf('stream'), marked), 'stream'), words);
+    assert.equal(posts(replicas), 1);
+    assert.equal(replicas.upstream.chats.length, 3);
+  });
 
   inBothModes(
     'T4: without a mark, a run that was cut elsewhere after a side effect is taken up',
