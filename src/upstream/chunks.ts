@@ -10,6 +10,9 @@ import { failureWithin, type Speaker } from './failure.ts';
 /** The longest JSON answer, in bytes (section 8). */
 export const maxJsonBytes = 64 * 1024 * 1024;
 
+/** The longest event stream, in bytes: its text is kept until its end, which an upstream gone mad never reaches. */
+const maxStreamBytes = 256 * 1024 * 1024;
+
 /**
  * Opens a successful answer by its content type (`wire.md` D1 to D3), as `reader` reads it: resolves with the whole JSON
  * answer, or when the first pieces of a stream are there. Throws a `GatewayError` or an `UpstreamError` when it is cut,
@@ -70,6 +73,7 @@ class EventReader {
   readonly #named: (error: unknown) => unknown;
   readonly #decoder: EventDecoder;
   #pieces: Piece[] = [];
+  #size = 0;
   #events = 0;
   #done = false;
   #failure: { readonly error: unknown } | null = null;
@@ -129,6 +133,9 @@ class EventReader {
   /** What some bytes bring, `null` the last ones; what is wrong with an event is for behind those before it. */
   #decode(bytes: Uint8Array | null): Pieces {
     try {
+      this.#size += bytes?.length ?? 0;
+      if (this.#size > maxStreamBytes)
+        throw gatewayError('upstream_too_large', [this.#speaker.name, maxStreamBytes]);
       if (bytes) this.#decoder.push(bytes);
       else this.#decoder.end();
     } catch (error) {

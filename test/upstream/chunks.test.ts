@@ -98,3 +98,21 @@ test('D2: a stream whose texts were heard at once and that is cut is truncated',
   body.end();
   await assert.rejects(read, { wireCode: 'upstream_truncated' });
 });
+
+test('a stream that does not end is cut at 256 MiB, after all before it was heard', async () => {
+  const words = `${event('word').repeat(3)}:${' '.repeat(1_000_000)}\n\n`;
+  const bytes = Buffer.from(words);
+  let sent = 0;
+  async function* endless() {
+    for (; sent < 300; sent += 1) yield bytes;
+  }
+  const answer = { status: 200, headers: { 'content-type': 'text/event-stream' }, body: endless() };
+  const { pieces } = await openAnswer(answer, speaker, createChatReader(2_000_000), (error) => error);
+  let heard = 0;
+  const read = async () => {
+    for await (const some of pieces) heard += some.flatMap(chunksOf).length;
+  };
+  await assert.rejects(read(), { wireCode: 'upstream_too_large' });
+  assert.equal(sent, Math.floor((256 * 1024 * 1024) / bytes.length));
+  assert.equal(heard, sent * 3);
+});
