@@ -42,6 +42,7 @@ export function chatCompletionsRoutes(server: FastifyInstance, given: ChatOption
     scope.post(
       '/v1/chat/completions',
       {
+        // A hook with a callback: an async one costs each request a promise.
         onRequest(request, _reply, done) {
           checkContentType(request.headers);
           done();
@@ -66,11 +67,13 @@ async function answer(
     const plain = await exchange.plain(watched.signal);
     letBodyGo(request);
     await endOfTurn();
-    return sendPlain(reply, plain);
+    // Not awaited: a function that waits keeps what it knows, here the client's request, for as long as the answer flows.
+    return sendPlain(reply, plain, options.log);
   }
   const marks = retryMarks(request, exchange.consumer.partition);
   letBodyGo(request);
   const joined = records.join(marks, (tape) => prepareAttempt(exchange, tape, options));
+  // Other replicas have to be asked first; alone, the attempt is there at once.
   const attempt = joined instanceof Promise ? await joined : joined;
   attempt.serve(reply.raw);
   if (attempt.id !== request.id) options.log.info('run joined', { requestId: request.id, run: attempt.id });
@@ -94,10 +97,14 @@ function afterSideEffect(error: unknown, attempt: Attempt): unknown {
   return new UpstreamError(error.statusCode, error.body, { ...error.headers, 'x-should-retry': 'false' });
 }
 
-/** Q1: nothing injected; the upstream's answer, error or not, is the answer. It may flow for minutes: the exchange is let go. */
-async function sendPlain(reply: FastifyReply, { status, headers, body }: PlainAnswer): Promise<FastifyReply> {
+/** Q1: nothing injected; the upstream's answer, error or not, is the answer. */
+async function sendPlain(
+  reply: FastifyReply,
+  { status, headers, body }: PlainAnswer,
+  log: ChatOptions['log'],
+): Promise<FastifyReply> {
   reply.code(status).headers({ ...headers });
-  await pourBytes(body, reply);
+  await pourBytes(body, reply, (error) => log.warn('answer cut', { requestId: reply.request.id, error }));
   return reply;
 }
 
@@ -129,7 +136,7 @@ async function sendStream(
   });
   await endOfTurn();
   showHeaders(reply, attempt);
-  // Written to the response itself: what the run says in one go is one write then, its end with it.
+  // Written to the response itself: Node joins what is written in one go, so the last event and the end are one packet.
   reply.headers(streamHeaders);
   await stream.pour(takeOver(reply));
   return reply;

@@ -1,22 +1,27 @@
-// An answer written to its response directly: as an event stream, or as bytes. Node's streams would cost several times as much.
+// Writing an answer to its response directly, without Node's streams, which would cost several times as much.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
 /** Takes the response over from Fastify, with the status and the headers that were set. */
 export function takeOver(reply: FastifyReply): ServerResponse {
-  const response = reply.hijack().raw;
+  const response = reply.raw;
   response.statusCode = reply.statusCode;
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) response.setHeader(name, value);
   }
+  reply.hijack();
   return response;
 }
 
 /**
- * Sends bytes as they come, at the reader's pace. Throws what fails before the first of them; what fails later, or a
- * reader who leaves, cuts the answer: its status has gone out.
+ * Sends bytes as they come, at the reader's pace. Throws what fails before the first of them. What fails later cuts the
+ * answer, as its status has gone out: `onCut` hears of it. A reader who leaves ends the reading.
  */
-export async function pourBytes(bytes: AsyncIterable<Uint8Array>, reply: FastifyReply): Promise<void> {
+export async function pourBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  reply: FastifyReply,
+  onCut: (error: unknown) => void,
+): Promise<void> {
   let response: ServerResponse | null = null;
   try {
     for await (const piece of bytes) {
@@ -26,6 +31,7 @@ export async function pourBytes(bytes: AsyncIterable<Uint8Array>, reply: Fastify
     }
   } catch (error) {
     if (!response) throw error;
+    if (!response.destroyed) onCut(error);
     response.destroy();
     return;
   }

@@ -7,11 +7,15 @@ import fastify from 'fastify';
 import { pourBytes } from '../../src/http/pour.ts';
 
 /** Serves the bytes; gives the origin. */
-async function serve(t: TestContext, bytes: () => AsyncIterable<Uint8Array>): Promise<string> {
+async function serve(
+  t: TestContext,
+  bytes: () => AsyncIterable<Uint8Array>,
+  onCut = (error: unknown): void => assert.fail(String(error)),
+): Promise<string> {
   const server = fastify({ forceCloseConnections: true });
   server.get('/', async (_request, reply) => {
     reply.code(203).header('x-of-upstream', 'yes');
-    await pourBytes(bytes(), reply);
+    await pourBytes(bytes(), reply, onCut);
     return reply;
   });
   t.after(() => server.close());
@@ -46,15 +50,18 @@ test('what fails before the first byte is answered by the error handler', async 
   assert.match(await answer.text(), /nothing came/);
 });
 
-test('what fails later cuts the answer', async (t) => {
-  const origin = await serve(t, async function* () {
+test('what fails later cuts the answer, and is heard of', async (t) => {
+  const cuts: unknown[] = [];
+  async function* bytes() {
     yield Buffer.from('one ');
     await new Promise(setImmediate);
     throw new Error('no more came');
-  });
+  }
+  const origin = await serve(t, bytes, (error) => cuts.push(error));
   const answer = await fetch(origin);
   assert.equal(answer.status, 203);
   await assert.rejects(answer.text());
+  assert.deepEqual(cuts.map(String), ['Error: no more came']);
 });
 
 test('a reader who takes nothing is not read ahead for, and one who leaves ends the reading', async (t) => {
