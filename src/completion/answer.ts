@@ -25,7 +25,7 @@ export interface Answer {
   readonly extra: (top: JsonObject) => Chunk;
   /** The one finish chunk of a choice. */
   readonly finish: (choice: ChunkChoice, top: JsonObject) => Chunk;
-  /** Hears of text that a choice got without a chunk of its own. */
+  /** Adds text that the shortcut of a step has shown, without a chunk of its own. */
   readonly more: (index: number, text: string) => void;
   /** The text of a choice so far, as the client has it. */
   readonly textOf: (index: number) => string;

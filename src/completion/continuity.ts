@@ -89,8 +89,12 @@ function stepsOf(messages: readonly Message[]): Message[][] {
 /** The newest steps that fit together, counted from the last one on. */
 function newestSteps<Step extends readonly unknown[]>(steps: readonly Step[], characters: number): Step[] {
   let left = characters;
-  const tooOld = steps.findLastIndex((step) => (left -= sizeOf(step)) < 0);
-  return steps.slice(tooOld + 1);
+  let from = steps.length;
+  for (; from > 0; from -= 1) {
+    left -= sizeOf(steps[from - 1] ?? []);
+    if (left < 0) break;
+  }
+  return steps.slice(from);
 }
 
 function sizeOf(messages: readonly unknown[]): number {
@@ -130,7 +134,7 @@ function wordsOf(message: Message): string {
     answers ?? null,
     message['function_call'] ?? null,
   ];
-  // The text stands for itself behind its length: it is most of the history.
+  // The text, most of a history, is not escaped like the rest: its length keeps it apart from what follows.
   const text = textOf(content).trim();
   return `${text.length} ${text}${JSON.stringify(rest)}\n`;
 }

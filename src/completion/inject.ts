@@ -6,8 +6,8 @@ import { memberText, readElements, readMember, withMembers, type ChatRequest } f
 
 /** What may be injected; sorted, so that the bytes are the same in every request. */
 interface Injectable {
-  /** `text` is `null` for a function that the upstream would refuse; it is made when it is first looked at. */
-  readonly functions: readonly { readonly name: string; readonly text: string | null }[];
+  /** `text` gives `null` for a function that the upstream would refuse; it is made when it is first asked for. */
+  readonly functions: readonly { readonly name: string; readonly text: () => string | null }[];
   /** One block for all plugins (`wire.md` Q9), by {@link describePlugins}. */
   readonly instructions: string;
 }
@@ -58,13 +58,14 @@ export function inject(request: ChatRequest, injection: Injection): Injected {
   const nothing: Injected = { request, names: new Set(), clientTools, missing: noneMissing };
   if (rulesOut(request, tools.length > 0, injection)) return nothing;
 
-  const alone = tools.length === 0;
-  const { names, array, missing } = alone
+  const clientHasNone = tools.length === 0;
+  const { names, array, missing } = clientHasNone
     ? injection.whole()
     : offer(injection, clientTools, maxTools - tools.length);
   if (names.size === 0) return { ...nothing, missing };
+  const withoutBrackets = array.slice(1, -1);
   const equipped = withMembers(request, {
-    tools: alone ? array : appendElement(request.members.get('tools') ?? '[]', array.slice(1, -1)),
+    tools: clientHasNone ? array : appendElement(request.members.get('tools') ?? '[]', withoutBrackets),
     ...(readMember(request, 'stream') === true && { stream_options: withUsageAsked(request) }),
     ...(injection.instructions !== '' && {
       messages: instruct(memberText(request, 'messages') ?? '[]', injection.instructions),
@@ -80,9 +81,9 @@ function offer({ functions }: Injectable, taken: ReadonlySet<string>, room: numb
   let refused = 0;
   for (const fn of ours) {
     if (offered.size >= room) break;
-    const { name, text } = fn;
+    const text = fn.text();
     if (text === null) refused += 1;
-    else offered.set(name, text);
+    else offered.set(fn.name, text);
   }
   return {
     names: new Set(offered.keys()),

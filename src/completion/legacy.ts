@@ -45,6 +45,7 @@ export function legacyCallId(place: number, name: string): string {
 function fromLegacyMessages(request: ChatRequest): string[] {
   let callId = '';
   return readElements(request, 'messages').map((text, place) => {
+    // Parsed only where an old name stands, `"function_call"` or the role `"function"`: messages may be megabytes.
     if (!text.includes('"function')) return text;
     const message = JSON.parse(text) as Json;
     if (!isJsonObject(message)) return text;

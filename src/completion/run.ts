@@ -37,7 +37,10 @@ export interface Doors {
 export interface RunOptions {
   readonly budget: Budget;
   readonly signal: AbortSignal;
-  /** Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5); or with `signal`. */
+  /**
+   * Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5); or with `signal`.
+   * A function, as the two below: most runs never ask, and spare a controller, a message to parse, a look-up.
+   */
   readonly callsUntil: () => AbortSignal;
   /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
   readonly clientTools: ReadonlySet<string>;
@@ -92,13 +95,13 @@ export async function* run(
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
   const [only] = choices;
   // The usage of a lone choice goes out with its end, in one write.
-  const end = only && choices.length === 1 ? yield* only : yield* merged(choices.map(whole));
+  const end = only && choices.length === 1 ? yield* only : yield* merged(choices.map(withLast));
   const last = [...(end ?? []), ...state.answer.usage(state.usage)];
   if (last.length > 0) yield last;
 }
 
 /** A choice with its last pieces. */
-async function* whole(
+async function* withLast(
   choice: AsyncGenerator<Pieces, Pieces, undefined>,
 ): AsyncGenerator<Pieces, void, undefined> {
   yield yield* choice;
@@ -149,7 +152,7 @@ async function* read(
   const { answer, assembler, holdText, lastCharacter } = run;
   const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
   const { listener } = run;
-  // Of several choices that go on side by side, the reader keeps the order.
+  // At once: what comes while the reader waits is shown without it. Of several choices, the reader keeps the order.
   if (listener && run.choicesOpen < 2 && 'listen' in pieces) {
     pieces.listen?.({
       ready: listener.ready,
@@ -210,6 +213,7 @@ async function* conclude(
       hidden.push(...added);
       hiddenTexts.push(...added.map((message) => JSON.stringify(message)));
     }
+    // A closing step is told to make no calls, and what it calls all the same is ignored.
     closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil().aborted;
     request = nextRequest(run, hiddenTexts, closing);
     const answer = await run.doors.ask(request, run.signal);

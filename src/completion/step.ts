@@ -47,7 +47,7 @@ export interface StepOutcome {
   readonly top: JsonObject;
 }
 
-/** A chunk of text and what the client saw of it: whatever differs from it in its text alone is shown alike. */
+/** A shortcut: a chunk of text and what the client saw of it. Whatever differs from it in its text alone is shown alike. */
 interface Shown {
   readonly from: Chunk;
   readonly to: Chunk;
@@ -69,6 +69,7 @@ export function createStep(options: StepOptions): Step {
   let id = '';
   let top: JsonObject = {};
   let waiting: JsonObject[] = [];
+  // (Asserted, as it is set by functions alone: TypeScript would take it for null for ever.)
   let shown = null as Shown | null;
 
   function choiceOf({ index: said }: ChunkChoice): StepChoiceState {
@@ -78,8 +79,8 @@ export function createStep(options: StepOptions): Step {
     return choice;
   }
 
-  /** What the client sees of a chunk. */
-  function show(chunk: Chunk, like: Chunk): Chunk[] {
+  /** What the client sees of a chunk. `source` is the one that later pieces will name as what they are like. */
+  function show(chunk: Chunk, source: Chunk): Chunk[] {
     const visible: Chunk[] = [];
     shown = null;
     answer.learn(chunk);
@@ -87,7 +88,7 @@ export function createStep(options: StepOptions): Step {
     id ||= typeof chunk.id === 'string' ? chunk.id : '';
     const added = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
     const unknown = unknownMembers(chunk);
-    const alone = waiting.length === 0 && Object.keys(top).length === 0;
+    const nothingWaits = waiting.length === 0 && Object.keys(top).length === 0;
     if (added.length === 0 && unknown && !usageOf(chunk)) waiting.push(unknown);
     else if (unknown) top = { ...top, ...unknown };
     if (added.length > 0) {
@@ -103,10 +104,11 @@ export function createStep(options: StepOptions): Step {
         visible.push(answer.delta(piece, top));
         top = {};
       }
+      // The shortcut holds for chunks that became one visible chunk, with just their text.
       const [to, further] = visible;
       const text = one.delta?.content;
-      if (alone && to && !further && typeof text === 'string' && to.choices[0]?.delta.content === text)
-        shown = { from: like, to, choice };
+      if (nothingWaits && to && !further && typeof text === 'string' && to.choices[0]?.delta.content === text)
+        shown = { from: source, to, choice };
     }
     // What belongs to a swallowed piece must not reappear on another one.
     delete top['obfuscation'];
@@ -117,6 +119,7 @@ export function createStep(options: StepOptions): Step {
     const visible: Piece[] = [];
     for (const piece of pieces) {
       const like = isMoreText(piece) ? piece.like : piece;
+      // The shortcut: the same chunk with other texts is shown as that chunk was, without looking at it again.
       if (isMoreText(piece) && shown?.from === like) {
         const text = piece.texts.join('');
         shown.choice.more(text);
@@ -186,7 +189,7 @@ function createChoice(index: number, options: StepOptions) {
 
   return {
     index,
-    /** Text behind text that was shown as it came. */
+    /** Adds text that the shortcut has shown, without a chunk of its own. */
     more(text: string): void {
       message.content = `${message.content as string}${text}`;
       options.lastCharacter.set(index, text.at(-1) ?? '');

@@ -28,7 +28,10 @@ function isBareJson({ bytes }: WholeAnswer): boolean {
   return bytes[0] === 0x7b && end === 0x7d && isUtf8(bytes);
 }
 
-/** A name that stands twice must not hide a call from us that another reader sees. */
+/**
+ * Searched for in the bytes: of a name that stands twice `JSON.parse` shows the last one alone, and another reader may
+ * take the first.
+ */
 function mayCall({ bytes }: WholeAnswer): boolean {
   return bytes.includes('"tool_calls"') || bytes.includes('"function_call"');
 }
@@ -79,6 +82,7 @@ function isText(value: Json | undefined): boolean {
   return typeof value === 'string' && value !== '';
 }
 
+// `for in`, here and below: an array of names for each object of each answer would cost more than the look.
 function hasNone(value: object, names: ReadonlySet<string>): boolean {
   for (const name in value) if (names.has(name)) return false;
   return true;

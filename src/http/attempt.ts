@@ -1,4 +1,7 @@
 // One attempt at a run: the loop between its doors, said in pieces of text, as events or as one JSON body.
+//
+// What an upstream says passes: tape (run-tape.ts) -> run (completion/run.ts) -> event writer (openai/event-writer.ts), or
+// fold -> log (event-log.ts, body-log.ts) -> response (event-stream.ts, chat-completions.ts).
 import { answerId, keepSteps } from '../completion/continuity.ts';
 import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
@@ -89,7 +92,10 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   return attemptOf({ id: exchange.request.id, log, headers, tape, watched: signals });
 }
 
-/** An attempt holds what is needed after its end and no more: a thousand ended ones are kept (T6). */
+/**
+ * One that failed or was cut is kept as it is, for minutes and with a thousand others (T6), so it holds what is needed
+ * then and no more. One that ended well becomes an `EndedAttempt`.
+ */
 function attemptOf({ id, log, headers, tape, watched }: AttemptParts): Attempt {
   let delivered = false;
   return {
@@ -128,6 +134,7 @@ function eventLogOf(work: Work, options: EventLogOptions): EventLog {
     },
   };
   const log = createEventLog(source, options);
+  // At once, and asked for: one writer for both, so that the events are the same and in one order.
   const listener: PiecesListener = {
     ready: log.live.ready,
     hear: (pieces) => log.live.hear(write(pieces)),
@@ -199,6 +206,7 @@ async function ask(work: Work, injected: Injected): Promise<Begun> {
 /** Where a run leaves what its answer hides. */
 function shelves({ exchange, options }: Work): Pick<Doors, 'park' | 'keep'> {
   const { upstream, consumer, client, legacy, model } = exchange;
+  // Asked late: another upstream may have stood in.
   const origin = () => ({ upstream: upstream.name, model });
   const legacyOf = (part: ParkedPart) =>
     legacyPart(part, readElements(client, 'messages').length, lastMessageText(client));

@@ -12,6 +12,7 @@ export function authenticateHook(
   authenticate: Authenticate,
 ): (request: FastifyRequest) => Consumer {
   scope.decorateRequest('consumer', null);
+  // With a callback: an async hook costs each request a promise.
   scope.addHook('onRequest', (request, _reply, done) => {
     const consumer = authenticate(request.headers);
     if (consumer) request.setDecorator('consumer', consumer);

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { partsOf, type KeptText } from '../openai/event-writer.ts';
 import type { EventLog, LogReader } from './event-log.ts';
 
+/** One for all: it says no more than that. */
 const ended = Promise.resolve();
 
 /** What an attempt knows of itself when it has ended. */
@@ -12,7 +13,10 @@ interface Ended {
   readonly delivered: () => boolean;
 }
 
-/** An attempt that has ended well. A thousand are kept, and the collector walks through each: it is few objects. */
+/**
+ * An attempt that has ended well. A thousand are kept, and the collector walks through each: so it is a few plain objects,
+ * without the closures of its run.
+ */
 export class EndedAttempt implements Ended {
   readonly id: string;
   readonly log: EventLog;
@@ -61,6 +65,7 @@ class EndedLog implements EventLog {
   }
 
   async *read(): LogReader {
+    // Part by part: the events made of a megabyte of words are thirty megabytes.
     for (const part of partsOf(this.#said)) yield part.toString();
   }
 

@@ -73,9 +73,9 @@ export function createEventLog(
   let source: Source | null = from;
   let onEnd = options.onEnd ?? shownAsIs;
   let listener: LogListener | null = null;
-  // No bytes: a small buffer would keep all that was allocated beside it, 64 KB.
+  // Text, not bytes: a small buffer is cut from Node's pool, and each would hold 64 KB of it.
   let pieces: KeptText[] = [];
-  /** The text of the last piece, for the reader who waits for it. */
+  /** The text of the last piece, for the reader who waits for it: it need not be made again from what is kept. */
   let newest: string | null = null;
   /** Pieces given up so far: `pieces[0]` is the one of this number. */
   let dropped = 0;
@@ -152,6 +152,7 @@ export function createEventLog(
     let at = 0;
     readers += 1;
     return {
+      // By hand: between readers and a source, a generator would cost each piece its promises.
       async next() {
         while (mayCome(at)) await (pulling ??= pull());
         if (at < dropped) throw new Error('a reader fell too far behind');
@@ -164,7 +165,7 @@ export function createEventLog(
       return: () => Promise.resolve({ done: true, value: undefined }),
       listen({ ready, hear }) {
         listener = {
-          // It waits: `next` has been called, and all pieces before are taken.
+          // At once, if this reader waits: `next` has been called, and all pieces before are taken.
           ready: () => pulling !== null && mayCome(at) && ready(),
           hear(text) {
             at += 1;
@@ -182,7 +183,7 @@ export function createEventLog(
     ready: () => readers === 1 && listener?.ready() === true,
     hear(piece) {
       const text = add(piece);
-      newest = null;
+      newest = null; // nobody will ask for it
       listener?.hear(text);
     },
   };

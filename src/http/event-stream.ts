@@ -36,6 +36,7 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
   const started = await startsWithin(first, heartbeat);
   return {
     async pour(response) {
+      // One timer, put off by each write: setting one anew for each event would cost more.
       const beat = setTimeout(() => {
         if (!response.writableNeedDrain) response.write(keepAliveComment);
         beat.refresh();
@@ -46,6 +47,7 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
         events.return?.().catch(() => undefined);
       });
       if (!started) response.write(keepAliveComment);
+      // At once: what the upstream says while this waits is written by its own call, unless the client is slow.
       events.listen?.({
         ready: () => !response.writableNeedDrain && !response.destroyed,
         hear(piece) {
@@ -53,7 +55,7 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
           response.write(piece);
         },
       });
-      // A function that waits keeps whatever it has touched: the pieces are taken by one that does not.
+      // An async function keeps its locals while it waits, here the last text: a plain one takes and writes it.
       const show = ({ done, value }: IteratorResult<string, void>): boolean => {
         if (done || response.destroyed) return false;
         beat.refresh();

@@ -16,10 +16,14 @@ import type { Tools } from './granted-tools.ts';
 import { readChatRequest } from './request-body.ts';
 
 /** What an upstream is told of the client. */
-export interface UpstreamContext {
+export interface ClientContext {
   readonly headers: FastifyRequest['headers'];
   /** The caller's own, for an upstream without a key. */
   readonly authorization: string | null;
+}
+
+/** What the steps of a run are asked with. */
+export interface UpstreamContext extends ClientContext {
   /** Gets the headers to copy into our answer, and the upstream's request id, at each of its answers (`wire.md` F6). */
   readonly onAnswer: (headers: Readonly<Record<string, string>>, requestId: string | null) => void;
   /** The member `tools` for an upstream that takes over and wants it in another form; absent: they are the client's. */
@@ -49,7 +53,7 @@ export interface ChatUpstream {
   readonly ask: (context: UpstreamContext) => Doors['ask'];
   /** The client's bytes, or a request put together here; `null` for an upstream that lives in this process. */
   readonly forward:
-    | ((body: ChatRequest | Buffer, context: UpstreamContext, signal: AbortSignal) => Promise<PlainAnswer>)
+    | ((body: ChatRequest | Buffer, context: ClientContext, signal: AbortSignal) => Promise<PlainAnswer>)
     | null;
 }
 
@@ -75,7 +79,6 @@ interface Shelf<Part> {
 /** Everything about one request, gathered before the run starts. */
 export interface Exchange {
   readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
   readonly consumer: Consumer;
   readonly upstream: ChatUpstream;
   readonly client: ChatRequest;
@@ -84,7 +87,7 @@ export interface Exchange {
   /** What was injected, for another upstream. */
   readonly toolsIn: ToolsIn;
   readonly tools: Tools;
-  readonly context: UpstreamContext;
+  readonly context: ClientContext;
   readonly model: string;
   /** Passes the request on as it is, when nothing was injected; `null`: it needs a run. */
   readonly plain: ((signal: AbortSignal) => Promise<PlainAnswer>) | null;
@@ -98,6 +101,8 @@ export async function prepareExchange(
   reply: FastifyReply,
   options: ExchangeOptions,
 ): Promise<Exchange> {
+  // One request on its way: sent, client (without our metadata), modern (no legacy form), restored (parked parts put
+  // back), remembered (plugin calls of earlier answers too), offered (with functions), injected (that, or restored).
   const consumer = options.consumerOf(request);
   const { request: sent, messages } = readChatRequest(request.body as Buffer);
   const model = readMember(sent, 'model');
@@ -132,18 +137,13 @@ export async function prepareExchange(
   // Calls in the history make sense beside their functions only.
   const injected = { request: restored, ...offered, ...(offered.names.size === 0 && { request: restored }) };
   const untouched = injected.names.size === 0 && restored === modern;
-  const context: UpstreamContext = {
-    headers: request.headers,
-    authorization: consumer.authorization,
-    onAnswer: (headers) => void reply.headers({ ...headers, 'x-request-id': request.id }),
-  };
+  const context: ClientContext = { headers: request.headers, authorization: consumer.authorization };
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
   const needsRun = injected.names.size > 0 || (legacy && !untouched);
-  const asSent = restored === modern && client === sent;
-  const body = asSent ? (request.body as Buffer) : restored === modern ? client : restored;
+  const unrestored = client === sent ? (request.body as Buffer) : client;
+  const body = restored === modern ? unrestored : restored;
   return {
     request,
-    reply,
     consumer,
     upstream,
     client,
@@ -153,6 +153,7 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
+    // Bound, not an arrow: that would hold all the rest of this for as long as the answer flows.
     plain: needsRun ? null : (upstream.forward?.bind(upstream, body, context) ?? null),
     bare: { ...injected, request: restored, names: new Set() },
   };

@@ -132,9 +132,7 @@ function lazily(
   let text: string | null | undefined;
   return {
     name: fn.name,
-    get text() {
-      return text === undefined ? (text = formFunction(fn, form)?.text ?? null) : text;
-    },
+    text: () => (text === undefined ? (text = formFunction(fn, form)?.text ?? null) : text),
   };
 }
 

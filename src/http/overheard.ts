@@ -1,7 +1,10 @@
 // A stream's pieces, heard on their way by somebody who does not read them.
 import type { Pieces, PieceSource } from '../openai/chat.ts';
 
-/** A source that tells what its reader, or its listener, gets. A generator in between would cost three times as much. */
+/**
+ * A source that tells what its reader gets, or its listener at once. By hand, as a generator in between would cost three
+ * times as much.
+ */
 export function overheard(source: PieceSource, hear: (pieces: Pieces) => void, end: () => void): PieceSource {
   const said = source[Symbol.asyncIterator]();
   const iterator: AsyncIterator<Pieces> = {

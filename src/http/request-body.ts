@@ -42,7 +42,7 @@ export function readChatRequest(bytes: Uint8Array): ReadRequest {
   return { request: readAs(() => parseRequest(text)), messages: value['messages'] as unknown as Message[] };
 }
 
-/** Characters of a text in which a forbidden name is found sooner than in the objects made of it. */
+/** Up to so many characters, looking for forbidden names in the text is faster than in the objects made of it. */
 const shortText = 8 * 1024;
 
 /** The value of a text in which no name reaches an object's prototype. Throws `SyntaxError`. */

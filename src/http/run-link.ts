@@ -126,6 +126,7 @@ export function createRunLink({ shared, marks, stopping, ...options }: RunLinkOp
 
   return {
     record: () => record,
+    // Asked now, while the upstream is: what it says is mostly there when the upstream's answer is.
     ...(record === null && !marks.marked && { recall: recall() }),
     note(piece) {
       unsent.push(piece);

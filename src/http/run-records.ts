@@ -195,6 +195,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
 
   const open: RunRecords['open'] = ({ key, body }, start, { link = null, earlier = [] } = {}) => {
     while (count >= limits.records && forgetOldest());
+    // A box: the tape is needed before the record that it asks for room.
     const own: { record?: RunRecord } = {};
     const tape = createRunTape({ keep: (wanted) => keep(own.record, wanted), link, earlier });
     const attempt = start(tape);

@@ -25,7 +25,7 @@ export type WatchRun = (seconds: number, onGone?: (reason: unknown) => void) => 
  * aborts in every POST whose body has been read.
  */
 export function createRunWatch(stopping: AbortSignal): WatchRun {
-  /** One listener for all: thousands of listeners on one signal are slow to take off again. */
+  /** One listener for all runs: thousands of listeners on one signal are slow to take off again. */
   const running = new Set<AbortController>();
   const stop = (): void => running.forEach((ended) => ended.abort(stopping.reason));
   stopping.addEventListener('abort', stop, { once: true });
@@ -45,6 +45,7 @@ export function createRunWatch(stopping: AbortSignal): WatchRun {
     running.add(ended);
     if (stopping.aborted) ended.abort(stopping.reason);
 
+    // It finds the response in `this`: no closure is made for each.
     function leave(this: ServerResponse): void {
       waiting -= 1;
       if (waiting > 0) return;

@@ -148,7 +148,10 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
 
   function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
     const seen = new Map<string, number>();
-    /** Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. */
+    /**
+     * Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. As functions: of a
+     * JSON answer the pieces are made only then.
+     */
     const pending = new Map<string, () => Pieces>();
     const keyOf = createStepKey();
     let ids = 0;
@@ -168,6 +171,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       request: ChatRequest,
       stop: AbortSignal,
     ): Promise<UpstreamAnswer> {
+      // (`any` is slow; this is the way of replicas alone.)
       const superseded = new AbortController();
       const fresh = live.ask(request, AbortSignal.any([stop, superseded.signal]));
       fresh.catch(() => undefined);
@@ -187,7 +191,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
     function listen(key: string, answer: PieceSource | readonly Pieces[]): PieceSource | readonly Pieces[] {
       let kept: Piece[] = [];
       let chunks = 0;
-      const hear = (pieces: Pieces): void => {
+      const keepThem = (pieces: Pieces): void => {
         for (const piece of pieces) chunks += isMoreText(piece) ? piece.texts.length : 1;
         if (chunks <= maxChunks) kept.push(...pieces);
         else kept = [];
@@ -195,8 +199,8 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       const end = (): void => {
         if (chunks <= maxChunks) pending.set(key, () => kept);
       };
-      if (Symbol.asyncIterator in answer) return overheard(answer, hear, end);
-      answer.forEach(hear);
+      if (Symbol.asyncIterator in answer) return overheard(answer, keepThem, end);
+      answer.forEach(keepThem);
       end();
       return answer;
     }
@@ -246,7 +250,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
         seen.set(key, place + 1);
         const forget = (): void => void (places[place] = undefined);
         const taped = (places[place] ??= send(toolCall, { key, place }, stop, forget));
-        return hear(taped, stop, signal);
+        return resultOf(taped, stop, signal);
       },
       newId: (length) => idOf((seed ??= randomBytes(16)), (ids += 1), length),
     };
@@ -265,7 +269,7 @@ function replay(step: string): UpstreamAnswer {
 }
 
 /** The result, or the end of the wait for it: of the whole attempt, or of its time for calls (K5). */
-async function hear(taped: TapedCall, stop: AbortSignal, attempt: AbortSignal): Promise<ToolResult> {
+async function resultOf(taped: TapedCall, stop: AbortSignal, attempt: AbortSignal): Promise<ToolResult> {
   const stopped = Promise.withResolvers<ToolResult>();
   const leave = (): void => {
     if (taped.sideEffect && !attempt.aborted) stopped.resolve(unknownOutcome());

@@ -84,9 +84,13 @@ export type Piece = Chunk | MoreText;
 /** Pieces that came together: one read of the upstream's bytes, one write to the client. */
 export type Pieces = readonly Piece[];
 
-/** Hears pieces at once, while whoever reads them waits for the next ones: a reader is many promises away. */
+/**
+ * Hears pieces at once: while everybody on the way waits, what the upstream's socket brings reaches the client's in one
+ * call, as waking some twenty promises for each event would cost more than the event
+ * (`docs/decisions/2026-11-23-events-at-once.md`). The end, and what fails, always go to the reader.
+ */
 export interface PiecesListener {
-  /** Whether it can take pieces now. */
+  /** Whether it, and all behind it, can take pieces now; else they wait for the reader. */
   readonly ready: () => boolean;
   readonly hear: (pieces: Pieces) => void;
 }

@@ -44,6 +44,7 @@ export function createEventDecoder(options: EventDecoderOptions): EventDecoder {
   function take(text: string): void {
     lines.open(text);
     for (;;) {
+      // The shortcut: whole events that are known by their text skip the splitter and the parser.
       const fresh = shortcut && size === 0 ? lines.place() : null;
       if (fresh !== null) lines.skip(shortcut?.(text, fresh) ?? fresh);
       const line = lines.next();
@@ -87,7 +88,7 @@ function createTextReader(): (bytes: Uint8Array | null) => string {
 function createLineSplitter() {
   let text = '';
   let start = 0;
-  /** The next line ends of both kinds; -1: there is none. */
+  /** The next line ends of both kinds, kept: text without CR would be searched whole for each line. -1: there is none. */
   let feed = -1;
   let back = -1;
   let begun: string[] = [];

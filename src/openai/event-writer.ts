@@ -45,6 +45,7 @@ function createPieceWriter(): (piece: Piece) => WrittenPieces {
       const text = encodeEvent(JSON.stringify(piece));
       return { text, kept: text };
     }
+    // Kept from piece to piece: most of a stream is like one chunk.
     if (frame === null || like !== piece.like) frame = frameOf(piece.like);
     like = piece.like;
     const { texts, obfuscations } = piece;
@@ -58,7 +59,7 @@ function createPieceWriter(): (piece: Piece) => WrittenPieces {
 /** Stands in no text of these events: it would need an escape. */
 const separator = '\n';
 
-/** Events with one frame: what is kept of each is a tenth of it. */
+/** Events with one frame: what is kept of each is a tenth of it. A class, for its getter (as in `upstream/route.ts`). */
 class AlikeEvents implements KeptText {
   readonly frame: Frame;
   readonly texts: string;
@@ -95,7 +96,7 @@ class KeptTexts implements KeptText {
   }
 }
 
-/** Characters of events that are kept as one text: the text that is made of them has thirty times as many. */
+/** Characters kept as one text, so that there are few objects; thirty times as many are made of them at a time. */
 const mostTogether = 4 * 1024;
 
 /** Puts kept texts together, in few objects. */
@@ -131,8 +132,8 @@ function joined(texts: readonly [KeptText, ...KeptText[]]): KeptText {
   if (texts.length === 1) return first;
   if (!(first instanceof AlikeEvents)) return texts.join('');
   const alike = texts.filter((text) => text instanceof AlikeEvents);
-  const hidden = first.obfuscations === null ? null : alike.map((one) => one.obfuscations).join(separator);
-  return new AlikeEvents(first.frame, alike.map((one) => one.texts).join(separator), hidden);
+  const padding = first.obfuscations === null ? null : alike.map((one) => one.obfuscations).join(separator);
+  return new AlikeEvents(first.frame, alike.map((one) => one.texts).join(separator), padding);
 }
 
 function eventsOf(
@@ -150,14 +151,15 @@ function eventsOf(
 }
 
 function frameOf(like: Chunk): Frame {
+  // Written once with a sign that stands nowhere else in it: where the signs are, the texts go (1 content, 2 obfuscation).
   const plain = JSON.stringify(like);
   let sign = stand;
   while (plain.includes(sign)) sign += stand;
-  const hidden = like['obfuscation'] === undefined ? undefined : `${sign}2`;
-  const [head = '', ...parts] = encodeEvent(JSON.stringify(withText(like, `${sign}1`, hidden))).split(sign);
+  const padding = like['obfuscation'] === undefined ? undefined : `${sign}2`;
+  const [head = '', ...parts] = encodeEvent(JSON.stringify(withText(like, `${sign}1`, padding))).split(sign);
   const contentFirst = parts[0]?.startsWith('1') === true;
-  const [middle = '', tail] = parts.map((part) => part.slice(1));
-  return tail === undefined
-    ? { head, middle: null, tail: middle, contentFirst }
-    : { head, middle, tail, contentFirst };
+  const [one = '', two] = parts.map((part) => part.slice(1));
+  return two === undefined
+    ? { head, middle: null, tail: one, contentFirst }
+    : { head, middle: one, tail: two, contentFirst };
 }

@@ -4,7 +4,12 @@
 export type JsonText = string | readonly string[];
 
 const quote = 0x22;
+const comma = 0x2c;
+const openBracket = 0x5b;
 const backslash = 0x5c;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
 
 /** The index behind the white space that starts at `at`. */
 function skipBlank(text: string, at: number): number {
@@ -12,7 +17,10 @@ function skipBlank(text: string, at: number): number {
   return at;
 }
 
-/** The index behind the string whose opening quote is at `at`; all of the text when it does not end. */
+/**
+ * The index behind the string whose opening quote is at `at`; all of the text when it does not end. From quote to quote by
+ * `indexOf`, which is native: most of a request is inside long strings.
+ */
 export function stringEnd(text: string, at: number): number {
   for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
@@ -33,12 +41,12 @@ function skipValue(text: string, at: number): number {
       if (depth === 0) return at;
       continue;
     }
-    if (code === 0x7b || code === 0x5b) depth += 1;
-    else if (code === 0x7d || code === 0x5d) {
+    if (code === openBrace || code === openBracket) depth += 1;
+    else if (code === closeBrace || code === closeBracket) {
       if (depth === 0) return at;
       depth -= 1;
       if (depth === 0) return at + 1;
-    } else if (depth === 0 && (code === 0x2c || code <= 0x20)) return at;
+    } else if (depth === 0 && (code === comma || code <= 0x20)) return at;
     at += 1;
   }
 }
@@ -88,7 +96,7 @@ export function findMember(text: string, name: string): string | undefined {
 export function splitElements(text: string): string[] {
   const elements: string[] = [];
   let at = skipBlank(text, skipBlank(text, 0) + 1);
-  while (at < text.length && text.charCodeAt(at) !== 0x5d) {
+  while (at < text.length && text.charCodeAt(at) !== closeBracket) {
     const end = skipValue(text, at);
     elements.push(text.slice(at, end));
     at = skipBlank(text, skipBlank(text, end) + 1);
@@ -99,13 +107,13 @@ export function splitElements(text: string): string[] {
 /** The first element of a JSON array as text, `""` when it has none, and all the text behind it. */
 export function splitFirst(text: string): { text: string; rest: string } {
   const at = skipBlank(text, skipBlank(text, 0) + 1);
-  const end = text.charCodeAt(at) === 0x5d ? at : skipValue(text, at);
+  const end = text.charCodeAt(at) === closeBracket ? at : skipValue(text, at);
   return { text: text.slice(at, end), rest: text.slice(end) };
 }
 
 /** Whether a JSON array, which the text must be, has no elements. */
 export function isEmptyArray(text: string): boolean {
-  return text.charCodeAt(skipBlank(text, skipBlank(text, 0) + 1)) === 0x5d;
+  return text.charCodeAt(skipBlank(text, skipBlank(text, 0) + 1)) === closeBracket;
 }
 
 /** The array with the text of one more element, or of several with commas between, at its end. */
@@ -113,8 +121,8 @@ export function appendElement(array: JsonText, added: string): JsonText {
   const pieces = piecesOf(array);
   const last = pieces.at(-1) ?? '';
   const head = last.slice(0, last.lastIndexOf(']')).trimEnd();
-  const comma = pieces.length === 1 && head === '[' ? '' : ',';
-  return [...pieces.slice(0, -1), head, `${comma}${added}]`];
+  const between = pieces.length === 1 && head === '[' ? '' : ',';
+  return [...pieces.slice(0, -1), head, `${between}${added}]`];
 }
 
 /** The text in one piece. */
@@ -122,7 +130,7 @@ export function joinText(text: JsonText): string {
   return typeof text === 'string' ? text : text.join('');
 }
 
-/** Texts one behind the other, in UTF-8: the whole is never one string. */
+/** Texts one behind the other, in UTF-8; joined first, megabytes would be copied once more. */
 export function bytesOf(texts: readonly string[]): Buffer {
   const bytes = Buffer.allocUnsafe(texts.reduce((size, text) => size + Buffer.byteLength(text), 0));
   let at = 0;

@@ -1,4 +1,4 @@
-// Streams of text, event by event the same but for a few words: known by their bytes, without a parser (a shortcut).
+// Streams of text, event by event the same but for a few words: known by their text, without a parser (a shortcut).
 import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece } from './chat.ts';
 import { eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
@@ -66,48 +66,50 @@ export function createTextFinder(maxEventLength: number): TextFinder {
 function findIn(frame: Frame, stream: string, at: number, maxLength: number): ReturnType<TextFinder['find']> {
   const { like, head, middle, tail } = frame;
   if (stream.slice(at, at + head.length) !== head) return null;
+  // The end of one event and the beginning of the next, compared in one go.
   const seam = tail + head;
+  // The cap is on the whole event (D3): its frame is taken off once.
   const room = maxLength - seam.length - (middle?.length ?? 0);
   const texts: string[] = [];
   const obfuscations: string[] = [];
   let next = at;
   for (let from = at + head.length; ;) {
     const text = plainText(stream, from);
-    if (text === null || text === '') break;
+    if (text === null || text === '') break; // an empty one is shown differently: it is left to the parser
     let end = from + text.length;
-    let hidden = '';
+    let padding = '';
     if (middle !== null) {
       if (stream.slice(end, end + middle.length) !== middle) break;
       const found = plainText(stream, end + middle.length);
       if (found === null) break;
-      hidden = found;
-      end += middle.length + hidden.length;
+      padding = found;
+      end += middle.length + padding.length;
     }
     const goesOn = stream.slice(end, end + seam.length) === seam;
-    if (text.length + hidden.length > room || (!goesOn && stream.slice(end, end + tail.length) !== tail))
+    if (text.length + padding.length > room || (!goesOn && stream.slice(end, end + tail.length) !== tail))
       break;
     texts.push(text);
-    if (middle !== null) obfuscations.push(hidden);
+    if (middle !== null) obfuscations.push(padding);
     next = end + tail.length;
     if (!goesOn) break;
     from = next + head.length;
   }
   if (texts.length === 0) return null;
-  // One by one they come where thousands of streams go on for minutes.
+  // A text that came alone is copied: as a slice it would hold all that was read, in each of thousands of slow streams.
   const single = texts.length === 1;
-  const own = (some: string[]) => (single ? some.map(alone) : some);
+  const held = (some: string[]) => (single ? some.map(copied) : some);
   return {
-    piece: { like, texts: own(texts), obfuscations: middle === null ? null : own(obfuscations) },
+    piece: { like, texts: held(texts), obfuscations: middle === null ? null : held(obfuscations) },
     next,
   };
 }
 
 /** The same text as one that does not hold what it was cut from. */
-function alone(text: string): string {
+function copied(text: string): string {
   return text.length < shortestSlice ? text : Buffer.from(text).toString();
 }
 
-/** V8 copies shorter ones. */
+/** V8 makes slices from this length on; shorter ones are copies already. */
 const shortestSlice = 13;
 
 /** The string that goes on at `at`, up to its quote; `null` when it has none yet, or something in it needs an escape. */
@@ -143,8 +145,8 @@ function frameOf(data: string, value: JsonObject, like: Chunk): Frame | null {
   // Each begins with the quote behind a text.
   const behind = data.slice(stringEnd(data, head.length - 1) - 1);
   const middle = upTo(behind, 'obfuscation');
-  const hidden = value['obfuscation'] !== undefined;
-  if (hidden !== (middle !== null)) return null;
+  const padding = value['obfuscation'] !== undefined;
+  if (padding !== (middle !== null)) return null;
   const tail = middle === null ? behind : behind.slice(stringEnd(behind, middle.length - 1) - 1);
   if (!isProved({ head, middle, tail }, value)) return null;
   return { like, head: eventStart + head, middle, tail: tail + eventEnd };

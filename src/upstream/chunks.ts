@@ -33,7 +33,7 @@ export async function openAnswer(
     const events = new EventReader(answer, speaker, reader, named);
     const pieces = events.read();
     const first = await pieces.next();
-    return { whole: null, pieces: first.done ? [] : goOn(first.value, pieces, events) };
+    return { whole: null, pieces: first.done ? [] : firstAndRest(first.value, pieces, events) };
   }
   if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
   await answer.body[Symbol.asyncIterator]().return?.();
@@ -41,8 +41,11 @@ export async function openAnswer(
   throw gatewayError('upstream_bad_content_type', [speaker.name, words]);
 }
 
-/** The pieces of a stream of which the first ones have been read. */
-function goOn(
+/**
+ * The pieces of a stream of which the first ones have been read. By hand: a generator in between would cost each event its
+ * promises.
+ */
+function firstAndRest(
   first: Pieces,
   rest: AsyncGenerator<Pieces, void, undefined>,
   { listen }: EventReader,
@@ -52,7 +55,7 @@ function goOn(
     next() {
       if (!waiting) return rest.next();
       const value = waiting;
-      waiting = null;
+      waiting = null; // the stream may go on for minutes
       return Promise.resolve({ done: false, value });
     },
     return: () => rest.return(),
@@ -61,11 +64,11 @@ function goOn(
 }
 
 /**
- * Reads an event stream. A class, as its generator stands on it: a generator function that is made anew for each stream
- * costs hidden classes, which stay until the next full collection.
+ * Reads an event stream. A class, so that its generator function is made once: to one made anew for each stream V8 gives
+ * hidden classes of its own, which hold the stream until the next full collection.
  */
 class EventReader {
-  /** `undefined`: the bytes cannot be heard at once. */
+  /** At once; `undefined` where the bytes have to be decoded by a stream of Node's, which has no such way. */
   readonly listen: PieceSource['listen'];
   readonly #body: EgressAnswer['body'];
   readonly #speaker: Speaker;
@@ -191,7 +194,10 @@ async function readJson(
   return new JsonAnswer({ bytes, value }, reader);
 }
 
-/** A JSON answer. Its pieces are made when they are asked for: most answers go out as they came. */
+/**
+ * A JSON answer. Its pieces are made when they are asked for: most answers go out as they came. A class, as V8 gives each
+ * literal with a getter a hidden class of its own.
+ */
 class JsonAnswer {
   readonly whole: WholeAnswer;
   readonly #reader: AnswerReader;

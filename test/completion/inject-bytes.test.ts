@@ -9,7 +9,7 @@ import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 const own = ['a__one', 'a__two'].map((name) => ({ type: 'function', function: { name, parameters: {} } }));
 const words = 'The "words" of\nits author.';
 const injection = createInjection({
-  functions: own.map((tool) => ({ name: tool.function.name, text: JSON.stringify(tool) })),
+  functions: own.map((tool) => ({ name: tool.function.name, text: () => JSON.stringify(tool) })),
   instructions: words,
 });
 

@@ -7,7 +7,7 @@ import { parseRequest, requestBytes } from '../../src/openai/request.ts';
 
 const functions = ['todo__add', 'todo__list'].map((name) => ({
   name,
-  text: `{"type":"function","function":{"name":"${name}"}}`,
+  text: () => `{"type":"function","function":{"name":"${name}"}}`,
 }));
 const injection = createInjection({ functions, instructions: 'Words.' });
 const user = { role: 'user', content: 'hi' };
