@@ -21,7 +21,7 @@ export interface PluginFunction {
   /** `name_for_model` of its plugin. */
   readonly plugin: string;
   readonly operation: Operation;
-  /** In the `common` profile; `function-form.ts` makes the others of it. */
+  /** In the `common` profile; `function-form.ts` makes the others of it. Read from `text` at each look. */
   readonly definition: FunctionDefinition;
   /** The description before it was cut for the profile. */
   readonly description: string;
@@ -65,20 +65,47 @@ export function makeFunction(
     report.warning('function-rejected', operation.pointer, `The function ${name} is left out: ${fault}.`);
     return { function: null, diagnostics: report.diagnostics };
   }
-  let tokens: number | undefined;
-  const made: PluginFunction = {
+  const made = new MadeFunction({
     name,
     plugin,
     operation,
-    definition: freezeDeep(definition),
     description,
     text,
-    get tokens() {
-      return (tokens ??= countTokens(text));
-    },
     arguments: collected.arguments,
-  };
-  return { function: Object.freeze(made), diagnostics: report.diagnostics };
+  });
+  return { function: made, diagnostics: report.diagnostics };
+}
+
+/**
+ * A class, without its definition as objects: tens of thousands of functions may be installed, the collector walks through
+ * all of them, and a frozen literal with a getter would be a table each.
+ */
+class MadeFunction implements PluginFunction {
+  readonly name: string;
+  readonly plugin: string;
+  readonly operation: Operation;
+  readonly description: string;
+  readonly text: string;
+  readonly arguments: ReadonlyMap<string, Argument>;
+  #tokens: number | undefined;
+
+  constructor(made: Omit<PluginFunction, 'definition' | 'tokens'>) {
+    this.name = made.name;
+    this.plugin = made.plugin;
+    this.operation = made.operation;
+    this.description = made.description;
+    this.text = made.text;
+    this.arguments = made.arguments;
+    Object.freeze(this);
+  }
+
+  get definition(): FunctionDefinition {
+    return freezeDeep(JSON.parse(this.text) as FunctionDefinition);
+  }
+
+  get tokens(): number {
+    return (this.#tokens ??= countTokens(this.text));
+  }
 }
 
 function describe(operation: Operation, bodyText: string): string {
