@@ -117,7 +117,8 @@ function withUsageAsked(request: ChatRequest): string {
 
 /**
  * Q9: the plugins' own words at the end of the client's leading system or developer message, or in a new first one.
- * The same bytes in every step. Only the first message is read: there may be megabytes of others.
+ * The same bytes in every step. Only the first message is read, and the others, which may be megabytes, are not copied:
+ * the array is given in pieces.
  */
 function instruct(messages: string, instructions: string): JsonText {
   const { text, rest } = splitFirst(messages);

@@ -16,7 +16,14 @@ import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
-import { charactersOf, createStep, type StepChoice, type StepOptions, type StepOutcome } from './step.ts';
+import {
+  charactersOf,
+  createStep,
+  silentChoice,
+  type StepChoice,
+  type StepOptions,
+  type StepOutcome,
+} from './step.ts';
 import type { AssemblerOptions, Owner } from './tool-calls.ts';
 import { addUsage, completionTokens } from './usage.ts';
 
@@ -39,7 +46,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /**
    * Fires when no new call may start and running ones end: time for the closing step (`wire.md` K5); or with `signal`.
-   * A function, as the two below: most runs never ask, and spare a controller, a message to parse, a look-up.
+   * A function, like `lastText` and `formatLast`: most runs never ask, and are spared a controller, a message to parse, a
+   * look-up.
    */
   readonly callsUntil: () => AbortSignal;
   /** Names of the client's own functions: they win over the gateway's (`wire.md` M20). */
@@ -152,7 +160,8 @@ async function* read(
   const { answer, assembler, holdText, lastCharacter } = run;
   const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
   const { listener } = run;
-  // At once: what comes while the reader waits is shown without it. Of several choices, the reader keeps the order.
+  // At once (`PiecesListener`): what comes while the reader waits goes to the listener in one call, as waking every promise
+  // on the way would cost more than an event. Of several choices, the reader alone keeps the order.
   if (listener && run.choicesOpen < 2 && 'listen' in pieces) {
     pieces.listen?.({
       ready: listener.ready,
@@ -219,17 +228,12 @@ async function* conclude(
     const answer = await run.doors.ask(request, run.signal);
     const outcome = yield* read(run, answer, { choice: choice.index, ignoreCalls: closing });
     top = outcome.top;
-    choice = outcome.choices[0] ?? {
-      ...choice,
-      calls: [],
-      finishReason: null,
-      held: [],
-      structured: {},
-      rest: {},
-    };
+    choice = outcome.choices[0] ?? silentChoice(choice.index);
   }
   if (closing && !choice.spoke) {
-    yield [run.answer.delta({ index: choice.index, delta: { content: closingSentence } })];
+    const { index } = choice;
+    const apart = /\S$/.test(run.answer.textOf(index)) ? '\n\n' : '';
+    yield [run.answer.delta({ index, delta: { content: `${apart}${closingSentence}` } })];
     return finish(run, choice, 'length', top, hidden);
   }
   return finish(run, choice, finishReason(choice), top, hidden);

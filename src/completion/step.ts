@@ -37,6 +37,12 @@ export interface StepChoice {
   readonly rest: JsonObject;
 }
 
+/** A choice of which an upstream said nothing. */
+export function silentChoice(index: number): StepChoice {
+  const message: Message = { role: 'assistant', content: null };
+  return { index, message, calls: [], finishReason: null, spoke: false, held: [], structured: {}, rest: {} };
+}
+
 /** What one step brought. */
 export interface StepOutcome {
   readonly choices: readonly StepChoice[];

@@ -94,7 +94,8 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
 
 /**
  * One that failed or was cut is kept as it is, for minutes and with a thousand others (T6), so it holds what is needed
- * then and no more. One that ended well becomes an `EndedAttempt`.
+ * then and no more: made in `prepareAttempt`, its functions would hold all of that. One that ended well becomes an
+ * `EndedAttempt`.
  */
 function attemptOf({ id, log, headers, tape, watched }: AttemptParts): Attempt {
   let delivered = false;
@@ -134,7 +135,7 @@ function eventLogOf(work: Work, options: EventLogOptions): EventLog {
     },
   };
   const log = createEventLog(source, options);
-  // At once, and asked for: one writer for both, so that the events are the same and in one order.
+  // At once (`PiecesListener`) and asked for: one writer for both, so that the events are the same and in one order.
   const listener: PiecesListener = {
     ready: log.live.ready,
     hear: (pieces) => log.live.hear(write(pieces)),

@@ -73,7 +73,7 @@ async function answer(
   const marks = retryMarks(request, exchange.consumer.partition);
   letBodyGo(request);
   const joined = records.join(marks, (tape) => prepareAttempt(exchange, tape, options));
-  // Other replicas have to be asked first; alone, the attempt is there at once.
+  // Not awaited when it is there at once, which spares each request a turn of promises: only replicas ask others first.
   const attempt = joined instanceof Promise ? await joined : joined;
   attempt.serve(reply.raw);
   if (attempt.id !== request.id) options.log.info('run joined', { requestId: request.id, run: attempt.id });

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { partsOf, type KeptText } from '../openai/event-writer.ts';
 import type { EventLog, LogReader } from './event-log.ts';
 
-/** One for all: it says no more than that. */
+/** One promise for all that have ended. */
 const ended = Promise.resolve();
 
 /** What an attempt knows of itself when it has ended. */

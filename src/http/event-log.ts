@@ -41,7 +41,7 @@ export interface LogListener {
   readonly hear: (text: string) => void;
 }
 
-/** A log whose source may say a piece at once, not asked for it, while its one reader waits. */
+/** A log whose source may say a piece at once (`PiecesListener`), not asked for it, while its one reader waits. */
 export interface LiveLog extends EventLog {
   readonly live: { readonly ready: () => boolean; readonly hear: (piece: LogPiece) => void };
 }

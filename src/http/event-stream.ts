@@ -47,7 +47,7 @@ export async function openEventStream(events: LogReader, options: StreamOptions)
         events.return?.().catch(() => undefined);
       });
       if (!started) response.write(keepAliveComment);
-      // At once: what the upstream says while this waits is written by its own call, unless the client is slow.
+      // At once (`PiecesListener`): what the upstream says while this waits is written by its own call, unless the client is slow.
       events.listen?.({
         ready: () => !response.writableNeedDrain && !response.destroyed,
         hear(piece) {

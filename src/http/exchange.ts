@@ -153,7 +153,6 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
-    // Bound, not an arrow: that would hold all the rest of this for as long as the answer flows.
     plain: needsRun ? null : (upstream.forward?.bind(upstream, body, context) ?? null),
     bare: { ...injected, request: restored, names: new Set() },
   };

@@ -144,7 +144,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     keep(record, said.length - record.characters);
     record.attempt = new EndedAttempt(record.attempt, said);
     record.tape = null;
-    // What it would tell others when a first call leaves, all steps of the run: none will leave now.
+    // Without a record the link only holds the run's steps, until a first call leaves: none will now.
     if (record.link?.record() === null) record.link = null;
   }
 
@@ -163,7 +163,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
     sweeping = next === Infinity ? null : setTimeout(sweep, next - now).unref();
   }
 
-  /** Room for all records together; what is wanted must then be kept by no one. */
+  /** Books room for a record, and forgets the oldest ended ones for it. `false`: there is none, it must not be used. */
   function keep(record: RunRecord | undefined, wanted: number): boolean {
     const isKept = () => record !== undefined && byKey.get(record.key)?.has(record) === true;
     while (isKept() && characters + wanted > limits.characters && forgetOldest());

@@ -3,9 +3,8 @@
 let end: Promise<void> | null = null;
 
 /**
- * Resolves when all that waited in this turn of the event loop has been looked at. Answers are sent then, one after the
- * other: the first write wakes a client on the same machine for all of them, where one write now and then would wake it
- * each time, and what arrives next arrives together too.
+ * Resolves when all input of this turn of the event loop has been handled. Answers go out then, in one burst: a client on
+ * the same machine is woken once for all of them, not once for each, and its next requests come in one burst too.
  */
 export function endOfTurn(): Promise<void> {
   end ??= new Promise((resolve) => {

@@ -248,6 +248,17 @@ test('M12: a model that never stops calling gets a closing step and the client a
   assert.match(String(completion.choices[0]?.message.content), /limit/);
 });
 
+test('M12: a closing step that brings nothing ends in the sentence too, whatever was said before', async () => {
+  const { completion, kept } = await play({
+    functions: { f: 'r' },
+    budget: { steps: 2, calls: 64, parallel: 8, callsPerStep: 16, badCalls: 3, tokens: 'perRun' },
+    steps: [answer({ content: 'Let me look.', tool_calls: [call('a', 'f')] }, 'tool_calls'), []],
+  });
+  assert.equal(completion.choices[0]?.finish_reason, 'length');
+  assert.match(String(completion.choices[0]?.message.content), /^Let me look\.\n\n.*limit/);
+  assert.equal(kept[0]?.said, '');
+});
+
 test("M12: calls of a closing step are ignored, the client's as well", async () => {
   const { completion, chunks, parked } = await play({
     functions: { f: 'r' },
