@@ -119,7 +119,6 @@ async function sendJson(
   if (body instanceof Readable) {
     body.once('error', (error) => log.warn('answer cut', { requestId: request.id, error }));
   }
-  await endOfTurn();
   showHeaders(reply, attempt);
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
 }
