@@ -19,6 +19,7 @@ import { makePart, textOf, type ParkedPart } from './park.ts';
 import {
   charactersOf,
   createStep,
+  isBlank,
   silentChoice,
   type StepChoice,
   type StepOptions,
@@ -232,7 +233,7 @@ async function* conclude(
   }
   if (closing && !choice.spoke) {
     const { index } = choice;
-    const apart = /\S$/.test(run.answer.textOf(index)) ? '\n\n' : '';
+    const apart = isBlank(run.answer.textOf(index).at(-1)) ? '' : '\n\n';
     yield [run.answer.delta({ index, delta: { content: `${apart}${closingSentence}` } })];
     return finish(run, choice, 'length', top, hidden);
   }

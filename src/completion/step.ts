@@ -245,6 +245,7 @@ function isEmptyCall({ name, arguments: input }: JsonObject): boolean {
   return !name && !input;
 }
 
-function isBlank(character: string | undefined): boolean {
+/** Whether nothing has to be put before or behind the character to keep words apart (M4). */
+export function isBlank(character: string | undefined): boolean {
   return character === undefined || character.trim() === '';
 }

@@ -165,10 +165,11 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
 
   /** Books room for a record, and forgets the oldest ended ones for it. `false`: there is none, it must not be used. */
   function keep(record: RunRecord | undefined, wanted: number): boolean {
-    const isKept = () => record !== undefined && byKey.get(record.key)?.has(record) === true;
+    if (!record) return false;
+    const isKept = () => byKey.get(record.key)?.has(record) === true;
     while (isKept() && characters + wanted > limits.characters && forgetOldest());
     // It may have been the oldest itself.
-    if (!record || !isKept()) return false;
+    if (!isKept()) return false;
     if (wanted > 0 && characters + wanted > limits.characters) return false;
     record.characters += wanted;
     characters += wanted;

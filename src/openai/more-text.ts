@@ -145,8 +145,8 @@ function frameOf(data: string, value: JsonObject, like: Chunk): Frame | null {
   // Each begins with the quote behind a text.
   const behind = data.slice(stringEnd(data, head.length - 1) - 1);
   const middle = upTo(behind, 'obfuscation');
-  const padding = value['obfuscation'] !== undefined;
-  if (padding !== (middle !== null)) return null;
+  const isPadded = value['obfuscation'] !== undefined;
+  if (isPadded !== (middle !== null)) return null;
   const tail = middle === null ? behind : behind.slice(stringEnd(behind, middle.length - 1) - 1);
   if (!isProved({ head, middle, tail }, value)) return null;
   return { like, head: eventStart + head, middle, tail: tail + eventEnd };

@@ -49,11 +49,11 @@ export function formFunction(
   fn: PluginFunction,
   form: FunctionForm,
 ): { formed: FormedFunction | null; diagnostics: Diagnostic[] } {
-  const { definition, text, name, operation } = fn;
+  const { definition, description, text, name, operation } = fn;
   const profile = profiles[form.profile];
   const report = createReport(fn.plugin);
   const { diagnostics } = report;
-  const parts = describe(fn, profile);
+  const parts = describe(definition.function, description, profile);
   if (form.strict && profile.strict) {
     const strict = formStrict(parts, profile, profile.strict);
     if (typeof strict !== 'string') return { formed: strict, diagnostics };
@@ -90,11 +90,7 @@ function formStrict(
 }
 
 /** Where a profile takes more than `common`, a description that was cut for it is shown whole, if the budget allows. */
-function describe(
-  { definition, description }: PluginFunction,
-  { longestDescription }: Profile,
-): FunctionParts {
-  const parts = definition.function;
+function describe(parts: FunctionParts, description: string, { longestDescription }: Profile): FunctionParts {
   const wasCut = description.length > parts.description.length;
   const isComplete = parts.description === cutText(description, profiles.common.longestDescription);
   if (!wasCut || !isComplete || description.length > longestDescription) return parts;
