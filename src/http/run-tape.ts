@@ -206,9 +206,14 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
     }
 
     /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
-    function send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal, forget: () => void): TapedCall {
+    function send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal): TapedCall {
       const own = new AbortController();
       const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
+      const places = placesOf(call.key);
+      // Its own place alone: when an attempt that was cut learns of it late, the next one may have sent the call again.
+      const forget = (): void => {
+        if (places[call.place] === taped) places[call.place] = undefined;
+      };
       const cancel = (): void => {
         if (taped.sideEffect) return;
         forget();
@@ -248,8 +253,7 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
         const places = placesOf(key);
         const place = seen.get(key) ?? 0;
         seen.set(key, place + 1);
-        const forget = (): void => void (places[place] = undefined);
-        const taped = (places[place] ??= send(toolCall, { key, place }, stop, forget));
+        const taped = (places[place] ??= send(toolCall, { key, place }, stop));
         return resultOf(taped, stop, signal);
       },
       newId: (length) => idOf((seed ??= randomBytes(16)), (ids += 1), length),
