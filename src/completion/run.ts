@@ -83,6 +83,7 @@ interface Run extends RunOptions {
   readonly spent: Spent;
   usage: Usage | null;
   readonly reports: PluginCall[];
+  /** Choices that go on side by side; none during the first step, which is one answer. */
   choicesOpen: number;
 }
 
@@ -162,7 +163,7 @@ async function* read(
   const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
   const { listener } = run;
   // At once (`PiecesListener`): what comes while the reader waits goes to the listener in one call, as waking every promise
-  // on the way would cost more than an event. Of several choices, the reader alone keeps the order.
+  // on the way would cost more than an event. Of choices that go on side by side, the reader alone keeps the order.
   if (listener && run.choicesOpen < 2 && 'listen' in pieces) {
     pieces.listen?.({
       ready: listener.ready,

@@ -110,7 +110,7 @@ export function createStep(options: StepOptions): Step {
         visible.push(answer.delta(piece, top));
         top = {};
       }
-      // The shortcut holds for chunks that became one visible chunk, with just their text.
+      // The shortcut holds for chunks that became one visible chunk, with just their text and nothing that came before.
       const [to, further] = visible;
       const text = one.delta?.content;
       if (nothingWaits && to && !further && typeof text === 'string' && to.choices[0]?.delta.content === text)

@@ -124,6 +124,7 @@ export function isStreamed({ client }: Exchange): boolean {
 function eventLogOf(work: Work, options: EventLogOptions): EventLog {
   const write = createEventWriter();
   let answer: AsyncGenerator<Pieces, void, undefined> | null = null;
+  // By hand: one more generator around the run's would cost each piece its promises.
   const source: Source = {
     async next() {
       answer ??= goOn(work, await begin(work), listener);
@@ -151,7 +152,8 @@ async function bodyOf(work: Work): Promise<Buffer> {
   const body = unchanged?.bytes ?? Buffer.from(JSON.stringify(await fold(goOn(work, begun))));
   const calls = work.recorder.pluginCalls();
   work.headers['x-plugin-calls'] = String(calls);
-  // Answers of one turn go out together, but for those of runs with calls: kept in step so, loops cost 10 % more.
+  // Answers of one turn go out together (as in chat-completions.ts), but those of runs with calls, which is known here
+  // alone: their clients would begin the next runs together, and of runs in step each costs 10 % more, as measured.
   if (calls === 0) await endOfTurn();
   return body;
 }

@@ -66,7 +66,7 @@ async function answer(
     watched.serve(reply.raw);
     const plain = await exchange.plain(watched.signal);
     letBodyGo(request);
-    await endOfTurn();
+    await endOfTurn(); // with the other answers of this turn
     // Not awaited: a function that waits keeps what it knows, here the client's request, for as long as the answer flows.
     return sendPlain(reply, plain, options.log);
   }
@@ -133,7 +133,7 @@ async function sendStream(
     requestId: request.id,
     onFailure: (error) => options.log.warn('stream failed', { requestId: request.id, error }),
   });
-  await endOfTurn();
+  await endOfTurn(); // with the other answers of this turn
   showHeaders(reply, attempt);
   // Written to the response itself: Node joins what is written in one go, so the last event and the end are one packet.
   reply.headers(streamHeaders);

@@ -134,7 +134,7 @@ export function createEventLog(
   function textAt(at: number): string | undefined {
     const isNewest = at === dropped + pieces.length - 1;
     const text = isNewest && newest !== null ? newest : pieces[at - dropped]?.toString();
-    if (isNewest) newest = null;
+    if (isNewest) newest = null; // given once: it may be thirty times what is kept
     return text;
   }
 
@@ -164,6 +164,7 @@ export function createEventLog(
       },
       return: () => Promise.resolve({ done: true, value: undefined }),
       listen({ ready, hear }) {
+        if (state !== 'open') return; // it would be held for as long as the log is kept
         listener = {
           // At once, if this reader waits: `next` has been called, and all pieces before are taken.
           ready: () => pulling !== null && mayCome(at) && ready(),

@@ -186,7 +186,7 @@ export function createRunRecords(limits: typeof recordLimits = recordLimits): Ru
       if (!isCurrent()) return;
       shelve(record, tape.hadSideEffect());
       await record.link?.end(attempt, tape, isCurrent);
-      await attempt.released;
+      await attempt.released; // until then nobody knows whether a client has the answer
       const { log } = attempt;
       if (isCurrent() && log.whole() && log.state() === 'done') keepAnswer(record);
     };

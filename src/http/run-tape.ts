@@ -95,6 +95,7 @@ class MadeBefore extends Error {
 
 /** Makes a tape: empty, or with what an earlier run left. */
 export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions): RunTape {
+  /** As JSON text: it is what is counted and what replicas get, and few are ever played again. */
   const steps = new Map<string, string>();
   const calls = new Map<string, (TapedCall | undefined)[]>();
   const begun = earlier.find((piece) => piece.kind === 'begun');
@@ -160,7 +161,8 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
       const key = keyOf(request);
       const known = steps.get(key);
       if (known !== undefined) return replay(known);
-      const recall = seen.size === 0 && steps.size === 0 ? link?.recall : undefined;
+      const firstStep = seen.size === 0 && steps.size === 0;
+      const recall = firstStep ? link?.recall : undefined;
       return recall ? unlessRecalled(recall, key, request, stop) : record(key, await live.ask(request, stop));
     }
 

@@ -59,7 +59,10 @@ function createPieceWriter(): (piece: Piece) => WrittenPieces {
 /** Stands in no text of these events: it would need an escape. */
 const separator = '\n';
 
-/** Events with one frame: what is kept of each is a tenth of it. A class, for its getter (as in `upstream/route.ts`). */
+/**
+ * Events with one frame: what is kept of each is a tenth of it. A class, as V8 gives each literal with a getter a hidden
+ * class of its own.
+ */
 class AlikeEvents implements KeptText {
   readonly frame: Frame;
   readonly texts: string;
