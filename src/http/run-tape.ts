@@ -2,16 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type {
-  Chunk,
-  Piece,
-  Pieces,
-  PieceSource,
-  ToolCall,
-  ToolResult,
-  UpstreamAnswer,
-} from '../openai/chat.ts';
-import { chunksOf, isMoreText } from '../openai/more-text.ts';
+import type { Chunk, Pieces, PieceSource, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
+import { chunksOf, GatheredPieces, isMoreText } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
 import { overheard } from './overheard.ts';
@@ -191,15 +183,16 @@ export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions):
     }
 
     function listen(key: string, answer: PieceSource | readonly Pieces[]): PieceSource | readonly Pieces[] {
-      let kept: Piece[] = [];
+      let gathered: GatheredPieces | null = new GatheredPieces();
       let chunks = 0;
       const keepThem = (pieces: Pieces): void => {
         for (const piece of pieces) chunks += isMoreText(piece) ? piece.texts.length : 1;
-        if (chunks <= maxChunks) kept.push(...pieces);
-        else kept = [];
+        if (chunks > maxChunks) gathered = null;
+        for (const piece of pieces) gathered?.add(piece);
       };
       const end = (): void => {
-        if (chunks <= maxChunks) pending.set(key, () => kept);
+        const kept = gathered?.pieces;
+        if (kept) pending.set(key, () => kept);
       };
       if (Symbol.asyncIterator in answer) return overheard(answer, keepThem, end);
       answer.forEach(keepThem);

@@ -128,7 +128,9 @@ function createLineSplitter() {
       if (feed < 0 && back < 0) {
         if (start < text.length) begun.push(text.slice(start));
         length += text.length - start;
-        start = text.length;
+        // Let go: of thousands of slow streams, each would hold its last text until the next comes.
+        text = '';
+        start = 0;
         return null;
       }
       const end = back < 0 || (feed >= 0 && feed < back) ? feed : back;

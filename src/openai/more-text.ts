@@ -1,5 +1,5 @@
 // Streams of text, event by event the same but for a few words: known by their text, without a parser (a shortcut).
-import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece } from './chat.ts';
+import type { Chunk, ChunkChoice, JsonObject, MoreText, Piece, Pieces } from './chat.ts';
 import { eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
 import { stringEnd } from './json-text.ts';
@@ -20,6 +20,32 @@ export function chunksOf(piece: Piece): Chunk[] {
 export function withText(like: Chunk, content: string, obfuscation: string | undefined): Chunk {
   const choice = { ...like.choices[0], delta: { content } } as ChunkChoice;
   return { ...like, ...(obfuscation !== undefined && { obfuscation }), choices: [choice] };
+}
+
+/** Pieces gathered for later, in few objects: texts that came one by one are one piece when their chunks are alike. */
+export class GatheredPieces {
+  readonly #pieces: Piece[] = [];
+  #last: { like: Chunk; texts: string[]; obfuscations: string[] | null } | null = null;
+
+  get pieces(): Pieces {
+    return this.#pieces;
+  }
+
+  add(piece: Piece): void {
+    if (!isMoreText(piece)) {
+      this.#last = null;
+      this.#pieces.push(piece);
+      return;
+    }
+    const { like, texts, obfuscations } = piece;
+    if (this.#last?.like === like) {
+      this.#last.texts.push(...texts);
+      this.#last.obfuscations?.push(...(obfuscations ?? []));
+      return;
+    }
+    this.#last = { like, texts: [...texts], obfuscations: obfuscations && [...obfuscations] };
+    this.#pieces.push(this.#last);
+  }
 }
 
 /** Finds, in the text of a stream, events that are the chunk before with other texts. */

@@ -75,7 +75,8 @@ class EventReader {
   readonly #reader: AnswerReader;
   readonly #named: (error: unknown) => unknown;
   readonly #decoder: EventDecoder;
-  #pieces: Piece[] = [];
+  /** What the bytes at hand bring. */
+  #pieces: Piece[] | null = null;
   #size = 0;
   #events = 0;
   #done = false;
@@ -135,6 +136,8 @@ class EventReader {
 
   /** What some bytes bring, `null` the last ones; what is wrong with an event is for behind those before it. */
   #decode(bytes: Uint8Array | null): Pieces {
+    const some: Piece[] = [];
+    this.#pieces = some;
     try {
       this.#size += bytes?.length ?? 0;
       if (this.#size > maxStreamBytes)
@@ -144,8 +147,9 @@ class EventReader {
     } catch (error) {
       if (!this.#done) this.#failure = { error };
     }
-    const some = this.#pieces;
-    this.#pieces = [];
+    // Let go, for a new one each time: kept from event to event it would have grown old, and what an old array takes in is
+    // alive for the collector of the young, thrown away or not.
+    this.#pieces = null;
     return some;
   }
 
@@ -153,14 +157,14 @@ class EventReader {
     if (this.#done) return; // D2: what comes behind it is not read
     this.#events += 1;
     this.#done = data === '[DONE]';
-    if (!this.#done) this.#pieces.push(...readEvent(data, this.#speaker, this.#reader));
+    if (!this.#done) this.#pieces?.push(...readEvent(data, this.#speaker, this.#reader));
   }
 
   #takeMore(text: string, at: number): number {
     const found = this.#done ? null : this.#reader.more(text, at);
     if (!found) return at;
     this.#events += 1;
-    this.#pieces.push(found.piece);
+    this.#pieces?.push(found.piece);
     return found.next;
   }
 }

@@ -8,7 +8,7 @@ import { createChatReader } from '../../src/openai/answer-reader.ts';
 import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
 import { createEventWriter, keepTogether, partsOf } from '../../src/openai/event-writer.ts';
-import { chunksOf, createTextFinder, isMoreText } from '../../src/openai/more-text.ts';
+import { chunksOf, createTextFinder, GatheredPieces, isMoreText } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
 
@@ -55,6 +55,13 @@ function write(pieces: readonly Piece[]): string {
   const atOnce = createEventWriter()(pieces);
   assert.deepEqual([atOnce.text, atOnce.kept.toString()], [text, text]);
   return text;
+}
+
+/** Pieces as they are gathered for later. */
+function gather(pieces: readonly Piece[]): readonly Piece[] {
+  const gathered = new GatheredPieces();
+  for (const piece of pieces) gathered.add(piece);
+  return gathered.pieces;
 }
 
 /** What a writer that knows no shortcut makes of chunks. */
@@ -200,6 +207,13 @@ test('T6: what is kept of a long stream is given again in parts', () => {
   assert.ok(parts.length < 50, `${parts.length} parts`);
 });
 
+test('texts that came one by one are gathered as one piece', () => {
+  const events = ['one', 'two', 'six', 'ten'].map((text) => event(text));
+  const pieces = read(events, encodeEvent(events[0] ?? '').length);
+  assert.equal(pieces.length, 4);
+  assert.deepEqual(gather(pieces).map(isMoreText), [false, true]);
+});
+
 test('D3: an event over the cap is left to the decoder, which refuses it', () => {
   const [small, large] = [event('x'), event('y'.repeat(10_000))];
   assert.throws(() => read([small, small, large, small]), RangeError);
@@ -211,6 +225,7 @@ test('what is read and written without a parser is what the parser reads, 100,00
     fc.property(fc.oneof(texts, fc.array(someEvent, { maxLength: 8 })), bytesAtOnce, (events, bytes) => {
       const pieces = read(events, bytes);
       assert.deepEqual(pieces.flatMap(chunksOf), parse(events));
+      assert.deepEqual(gather(pieces).flatMap(chunksOf), parse(events));
       assert.equal(write(pieces), writePlainly(parse(events)));
     }),
     { numRuns: 25_000 },
