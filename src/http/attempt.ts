@@ -17,7 +17,7 @@ import { readElements, readMember, type ChatRequest } from '../openai/request.ts
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
 import { createBodyLog } from './body-log.ts';
-import { createEventLog, type EventLog, type EventLogOptions, type Source } from './event-log.ts';
+import { LiveLog, type EventLog, type EventLogOptions, type Source } from './event-log.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
 import { createRunRecorder, type RunFacts, type RunRecorder } from './run-record.ts';
@@ -136,11 +136,11 @@ function eventLogOf(work: Work, options: EventLogOptions): EventLog {
       return { done: true, value: undefined };
     },
   };
-  const log = createEventLog(source, options);
+  const log = new LiveLog(source, options);
   // At once (`PiecesListener`) and asked for: one writer for both, so that the events are the same and in one order.
   const listener: PiecesListener = {
-    ready: log.live.ready,
-    hear: (pieces) => log.live.hear(write(pieces)),
+    ready: () => log.ready(),
+    hear: (pieces) => log.hear(write(pieces)),
   };
   return log;
 }

@@ -41,11 +41,6 @@ export interface LogListener {
   readonly hear: (text: string) => void;
 }
 
-/** A log whose source may say a piece at once (`PiecesListener`), not asked for it, while its one reader waits. */
-export interface LiveLog extends EventLog {
-  readonly live: { readonly ready: () => boolean; readonly hear: (piece: LogPiece) => void };
-}
-
 export interface EventLogOptions {
   /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
   readonly keep: (characters: number) => boolean;
@@ -62,150 +57,210 @@ export const maxKeptCharacters = 1024 * 1024;
 const lag = 64 * 1024;
 
 /**
- * Makes the log of a source. Nothing runs ahead: the source gives its next piece when the reader that is farthest asks
- * for it, so that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another.
+ * The log of a source. Nothing runs ahead: the source gives its next piece when the reader that is farthest asks for it, so
+ * that a slow client slows the run (`wire.md` K10) and one that has died does not hold up another. The source may also say
+ * a piece at once (`PiecesListener`), not asked for it, while its one reader waits.
+ *
+ * A class, like all that lives as long as a stream: of thousands at once, closures would take more room than what they do.
  */
-export function createEventLog(
-  from: Source,
-  { keep, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
-): LiveLog {
+export class LiveLog implements EventLog {
+  readonly #keep: EventLogOptions['keep'];
+  readonly #maxKept: number;
   // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
-  let source: Source | null = from;
-  let onEnd = options.onEnd ?? shownAsIs;
-  let listener: LogListener | null = null;
+  #source: Source | null;
+  #onEnd: NonNullable<EventLogOptions['onEnd']>;
+  #listener: LogListener | null = null;
+  /** The reader whom the listener is of. */
+  #listening: Reader | null = null;
   // Text, not bytes: a small buffer is cut from Node's pool, and each would hold 64 KB of it.
-  let pieces: KeptText[] = [];
+  #pieces: KeptText[] = [];
   /** The text of the last piece, for the reader who waits for it: it need not be made again from what is kept. */
-  let newest: string | null = null;
-  /** Pieces given up so far: `pieces[0]` is the one of this number. */
-  let dropped = 0;
-  let size = 0;
-  let whole = true;
-  let state: LogState = 'open';
-  let failure: unknown;
-  let pulling: Promise<void> | null = null;
-  /** Readers so far. */
-  let readers = 0;
-  const closed = Promise.withResolvers<void>();
+  #newest: string | null = null;
+  /** Pieces given up so far: the first that is held is the one of this number. */
+  #dropped = 0;
+  #size = 0;
+  #whole = true;
+  #state: LogState = 'open';
+  #failure: unknown;
+  #pulling: Promise<void> | null = null;
+  #readers = 0;
+  readonly #closed = Promise.withResolvers<void>();
 
-  function sourceEnded(failure: { readonly error: unknown } | null): unknown {
-    const shown = onEnd(failure);
-    onEnd = shownAsIs;
-    return shown;
+  constructor(source: Source, { keep, maxKept = maxKeptCharacters, onEnd = shownAsIs }: EventLogOptions) {
+    this.#source = source;
+    this.#keep = keep;
+    this.#maxKept = maxKept;
+    this.#onEnd = onEnd;
   }
 
-  function end(as: LogState, error?: unknown): void {
-    if (state !== 'open') return;
-    source = null;
-    listener = null;
-    newest = null;
-    state = as;
-    failure = error;
-    closed.resolve();
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
-  async function pull(): Promise<void> {
+  state(): LogState {
+    return this.#state;
+  }
+
+  whole(): boolean {
+    return this.#whole;
+  }
+
+  said(): KeptText {
+    return keepTogether(this.#pieces);
+  }
+
+  read(): LogReader {
+    this.#readers += 1;
+    return new Reader(this);
+  }
+
+  async all(): Promise<Uint8Array> {
+    return bytesOf(await Array.fromAsync(this.read()));
+  }
+
+  cut(reason: unknown): void {
+    // A source that waits ends after its wait, which the signal of the run ends.
+    this.#source
+      ?.return()
+      .catch(() => undefined)
+      .finally(() => this.#sourceEnded({ error: reason }));
+    this.#end('cut', reason);
+  }
+
+  /** Whether a piece can be said at once: to the one reader, if it waits, that is has asked and has all pieces before. */
+  ready(): boolean {
+    const waits = this.#readers === 1 && this.#pulling !== null && this.#listening?.waits() === true;
+    return waits && this.#listener?.ready() === true;
+  }
+
+  /** Says a piece at once. */
+  hear(piece: LogPiece): void {
+    const text = this.#add(piece);
+    this.#newest = null; // nobody will ask for it
+    this.#listening?.skip();
+    this.#listener?.hear(text);
+  }
+
+  /** For readers: sets who takes pieces at once for one of them. */
+  listen(reader: Reader, listener: LogListener): void {
+    if (this.#state !== 'open') return; // it would be held for as long as the log is kept
+    this.#listening = reader;
+    this.#listener = listener;
+  }
+
+  /** For readers: whether the piece of this number may come yet. */
+  mayCome(at: number): boolean {
+    return this.#state === 'open' && at >= this.#dropped + this.#pieces.length;
+  }
+
+  /** For readers: waits until the source has given its next piece, or has ended. */
+  more(): Promise<void> {
+    return (this.#pulling ??= this.#pull());
+  }
+
+  /** For readers: the text of a piece that is there, `undefined` behind the last one. Throws as the source has. */
+  textAt(at: number): string | undefined {
+    if (at < this.#dropped) throw new Error('a reader fell too far behind');
+    const isNewest = at === this.#dropped + this.#pieces.length - 1;
+    const text =
+      isNewest && this.#newest !== null ? this.#newest : this.#pieces[at - this.#dropped]?.toString();
+    if (isNewest) this.#newest = null; // given once: it may be thirty times what is kept
+    if (text === undefined && this.#state !== 'done') throw this.#failure;
+    return text;
+  }
+
+  async #pull(): Promise<void> {
     try {
-      const next = await source?.next();
-      if (next && !next.done) return void add(next.value);
-      sourceEnded(null);
-      end('done');
+      const next = await this.#source?.next();
+      if (next && !next.done) return void this.#add(next.value);
+      this.#sourceEnded(null);
+      this.#end('done');
     } catch (error) {
-      end('failed', sourceEnded({ error }));
+      this.#end('failed', this.#sourceEnded({ error }));
     } finally {
-      pulling = null;
+      this.#pulling = null;
     }
   }
 
   /** Gives the text of the piece. */
-  function add(piece: LogPiece): string {
+  #add(piece: LogPiece): string {
     const { text, kept } = typeof piece === 'string' ? { text: piece, kept: piece } : piece;
-    newest = text;
-    pieces.push(kept);
-    size += kept.length;
-    if (whole && (size > maxKept || !keep(kept.length))) {
-      keep(kept.length - size);
-      whole = false;
+    this.#newest = text;
+    this.#pieces.push(kept);
+    this.#size += kept.length;
+    if (this.#whole && (this.#size > this.#maxKept || !this.#keep(kept.length))) {
+      this.#keep(kept.length - this.#size);
+      this.#whole = false;
     }
-    if (!whole && size > lag) trim();
-    return text;
-  }
-
-  function textAt(at: number): string | undefined {
-    const isNewest = at === dropped + pieces.length - 1;
-    const text = isNewest && newest !== null ? newest : pieces[at - dropped]?.toString();
-    if (isNewest) newest = null; // given once: it may be thirty times what is kept
+    if (!this.#whole && this.#size > lag) this.#trim();
     return text;
   }
 
   /** The newest piece stays: somebody is about to read it. */
-  function trim(): void {
+  #trim(): void {
     let gone = 0;
-    for (; gone < pieces.length - 1 && size > lag / 2; gone += 1) size -= pieces[gone]?.length ?? 0;
-    pieces = pieces.slice(gone);
-    dropped += gone;
+    for (; gone < this.#pieces.length - 1 && this.#size > lag / 2; gone += 1)
+      this.#size -= this.#pieces[gone]?.length ?? 0;
+    this.#pieces = this.#pieces.slice(gone);
+    this.#dropped += gone;
   }
 
-  const mayCome = (at: number): boolean => state === 'open' && at >= dropped + pieces.length;
-
-  function read(): LogReader {
-    let at = 0;
-    readers += 1;
-    return {
-      // By hand: between readers and a source, a generator would cost each piece its promises.
-      async next() {
-        while (mayCome(at)) await (pulling ??= pull());
-        if (at < dropped) throw new Error('a reader fell too far behind');
-        const text = textAt(at);
-        at += 1;
-        if (text !== undefined) return { done: false, value: text };
-        if (state === 'done') return { done: true, value: undefined };
-        throw failure;
-      },
-      return: () => Promise.resolve({ done: true, value: undefined }),
-      listen({ ready, hear }) {
-        if (state !== 'open') return; // it would be held for as long as the log is kept
-        listener = {
-          // At once, if this reader waits: `next` has been called, and all pieces before are taken.
-          ready: () => pulling !== null && mayCome(at) && ready(),
-          hear(text) {
-            at += 1;
-            hear(text);
-          },
-        };
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+  #sourceEnded(failure: { readonly error: unknown } | null): unknown {
+    const shown = this.#onEnd(failure);
+    this.#onEnd = shownAsIs;
+    return shown;
   }
 
-  const live: LiveLog['live'] = {
-    ready: () => readers === 1 && listener?.ready() === true,
-    hear(piece) {
-      const text = add(piece);
-      newest = null; // nobody will ask for it
-      listener?.hear(text);
-    },
-  };
+  #end(as: LogState, error?: unknown): void {
+    if (this.#state !== 'open') return;
+    this.#source = null;
+    this.#listener = null;
+    this.#listening = null;
+    this.#newest = null;
+    this.#state = as;
+    this.#failure = error;
+    this.#closed.resolve();
+  }
+}
 
-  return {
-    state: () => state,
-    whole: () => whole,
-    closed: closed.promise,
-    said: () => keepTogether(pieces),
-    read,
-    live,
-    all: async () => bytesOf(await Array.fromAsync(read())),
-    cut(reason) {
-      // A source that waits ends after its wait, which the signal of the run ends.
-      source
-        ?.return()
-        .catch(() => undefined)
-        .finally(() => sourceEnded({ error: reason }));
-      end('cut', reason);
-    },
-  };
+/** By hand: between readers and a source, a generator would cost each piece its promises. */
+class Reader implements LogReader {
+  readonly #log: LiveLog;
+  /** The number of the next piece. */
+  #at = 0;
+
+  constructor(log: LiveLog) {
+    this.#log = log;
+  }
+
+  async next(): Promise<IteratorResult<string, void>> {
+    while (this.waits()) await this.#log.more();
+    const text = this.#log.textAt(this.#at);
+    this.#at += 1;
+    return text === undefined ? { done: true, value: undefined } : { done: false, value: text };
+  }
+
+  return(): Promise<IteratorResult<string, void>> {
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  listen(listener: LogListener): void {
+    this.#log.listen(this, listener);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Whether it has all pieces so far. */
+  waits(): boolean {
+    return this.#log.mayCome(this.#at);
+  }
+
+  /** Its listener has the next piece. */
+  skip(): void {
+    this.#at += 1;
+  }
 }
 
 /** What `onEnd` does when nobody listens. */

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
 import { gatewayError, UpstreamError } from '../errors.ts';
-import { createEventLog } from './event-log.ts';
+import { LiveLog } from './event-log.ts';
 import { createRunLink } from './run-link.ts';
 import type { Attempt, RetryMarks, RunLink, RunRecord, RunRecords, StartAttempt } from './run-records.ts';
 import type { WatchedRun } from './run-signals.ts';
@@ -128,7 +128,7 @@ function replay(run: string, { headers, said, failure }: KeptAnswer): Attempt {
   }
   return {
     id: run,
-    log: createEventLog(say(), { keep: () => true }),
+    log: new LiveLog(say(), { keep: () => true }),
     headers: () => headers,
     serve: () => {},
     delivered: () => false,
@@ -171,7 +171,7 @@ function follow(
       return next?.id ?? run;
     },
     // Others who repeat the request read the record for themselves.
-    log: createEventLog(say(), { keep: () => false }),
+    log: new LiveLog(say(), { keep: () => false }),
     headers: () => next?.headers() ?? {},
     serve(response) {
       responses.push(response);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { createEventLog, type EventLog } from '../../src/http/event-log.ts';
+import { LiveLog, type EventLog } from '../../src/http/event-log.ts';
 
 async function* say(pieces: readonly string[], onPiece = (_number: number): void => {}) {
   for (const [number, piece] of pieces.entries()) {
@@ -22,7 +22,7 @@ test('T4: readers that come at any time read the same, from the start', async ()
   await fc.assert(
     fc.asyncProperty(texts, fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }), async (pieces, joins) => {
       const readers: Promise<string[]>[] = [];
-      const log = createEventLog(
+      const log = new LiveLog(
         say(pieces, (number) => {
           if (joins.includes(number)) readers.push(readAll(log));
         }),
@@ -38,7 +38,7 @@ test('T4: readers that come at any time read the same, from the start', async ()
 
 test('K10: the source is asked no further than the farthest reader reads', async () => {
   const said: number[] = [];
-  const log = createEventLog(
+  const log = new LiveLog(
     say(['a', 'b', 'c'], (number) => said.push(number)),
     plenty,
   );
@@ -53,7 +53,7 @@ test('T4: a failure is thrown to every reader, after what was said', async () =>
     yield 'a';
     throw new Error('failed');
   }
-  const log = createEventLog(fail(), plenty);
+  const log = new LiveLog(fail(), plenty);
   for (const _ of [1, 2]) {
     const reader = log.read();
     assert.equal(String((await reader.next()).value), 'a');
@@ -71,7 +71,7 @@ test('a log that is cut ends its source', async () => {
       finished = true;
     }
   }
-  const log = createEventLog(endless(), plenty);
+  const log = new LiveLog(endless(), plenty);
   const reader = log.read();
   await reader.next();
   log.cut(new Error('gone'));
@@ -88,7 +88,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
     return true;
   };
   const piece = 'x'.repeat(1000);
-  const log = createEventLog(say(Array.from({ length: 500 }, () => piece)), { keep, maxKept: 10_000 });
+  const log = new LiveLog(say(Array.from({ length: 500 }, () => piece)), { keep, maxKept: 10_000 });
   const read = await readAll(log);
   assert.equal(read.length, 500);
   assert.equal(log.whole(), false);
@@ -97,7 +97,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
 });
 
 test('T6: a log for which there is no room is not kept', async () => {
-  const log = createEventLog(say(['a', 'b']), { keep: (wanted) => wanted <= 0 });
+  const log = new LiveLog(say(['a', 'b']), { keep: (wanted) => wanted <= 0 });
   assert.deepEqual(await readAll(log), ['a', 'b']);
   assert.equal(log.whole(), false);
 });
@@ -109,20 +109,20 @@ test('K10: a piece is said at once only to the one reader that waits and can tak
     await asked.promise;
     yield 'c';
   }
-  const log = createEventLog(wait(), plenty);
+  const log = new LiveLog(wait(), plenty);
   const heard: string[] = [];
   let ready = true;
   const reader = log.read();
   reader.listen?.({ ready: () => ready, hear: (piece) => void heard.push(piece) });
-  assert.equal(log.live.ready(), false, 'nobody has asked yet');
+  assert.equal(log.ready(), false, 'nobody has asked yet');
   assert.equal(String((await reader.next()).value), 'a');
-  assert.equal(log.live.ready(), false, 'the reader is not back yet');
+  assert.equal(log.ready(), false, 'the reader is not back yet');
   const next = reader.next();
   ready = false;
-  assert.equal(log.live.ready(), false, 'the reader cannot take more');
+  assert.equal(log.ready(), false, 'the reader cannot take more');
   ready = true;
-  assert.equal(log.live.ready(), true);
-  log.live.hear('b');
+  assert.equal(log.ready(), true);
+  log.hear('b');
   assert.deepEqual(heard, ['b']);
   asked.resolve();
   assert.equal(String((await next).value), 'c');
@@ -131,13 +131,13 @@ test('K10: a piece is said at once only to the one reader that waits and can tak
 });
 
 test('T4: with a second reader nothing is said at once: each reads at its own pace', async () => {
-  const log = createEventLog(say(['a', 'b']), plenty);
+  const log = new LiveLog(say(['a', 'b']), plenty);
   const reader = log.read();
   reader.listen?.({ ready: () => true, hear: () => assert.fail('heard') });
   const second = log.read();
   await reader.next();
   const next = reader.next();
-  assert.equal(log.live.ready(), false);
+  assert.equal(log.ready(), false);
   assert.equal(String((await next).value), 'b');
   assert.equal(String((await second.next()).value), 'a');
 });

@@ -1,7 +1,7 @@
 // Run records are bounded: in number, in size, in time.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createEventLog } from '../../src/http/event-log.ts';
+import { LiveLog } from '../../src/http/event-log.ts';
 import { createRunRecords, recordLimits, type Attempt, type RunLink } from '../../src/http/run-records.ts';
 import type { RunTape } from '../../src/http/run-tape.ts';
 
@@ -23,7 +23,7 @@ function attempt(text: string, effect = false) {
       }
       yield text;
     }
-    const log = createEventLog(say(), { keep: tape.keep });
+    const log = new LiveLog(say(), { keep: tape.keep });
     return {
       id: String((number += 1)),
       log,
