@@ -1,7 +1,7 @@
 // Reads the events, or the one JSON body, of an upstream's answer as chunks; here as chat completions send them.
 import type { Chunk, ChunkChoice, JsonObject } from './chat.ts';
 import { isJsonObject } from './exact-json.ts';
-import { createTextFinder, type TextFinder } from './more-text.ts';
+import { TextFinder, type FoundText } from './more-text.ts';
 import { unfold } from './unfold.ts';
 
 /** Reads one answer, one parsed object at a time. */
@@ -9,7 +9,7 @@ export interface AnswerReader {
   /** The longest event that makes sense (D3). */
   readonly maxEventBytes: number;
   /** What can be told of a stream without a parser, from this place on. */
-  readonly more: TextFinder['find'];
+  readonly more: (stream: string, at: number) => FoundText | null;
   /** The chunks that an event of a stream brings; `data` is the text of `value`. */
   readonly event: (value: JsonObject, data: string) => Chunk[];
   /** The chunks of a whole answer. */
@@ -21,22 +21,38 @@ export interface AnswerReader {
 }
 
 /** Reads an answer of `/v1/chat/completions`. Few servers send events beyond a MiB; who expects one says so (D3). */
-export function createChatReader(maxEventBytes: number = 1024 * 1024): AnswerReader {
-  const texts = createTextFinder(maxEventBytes);
-  let finished = false;
-  return {
-    maxEventBytes,
-    more: texts.find,
-    event(value, data) {
-      const chunk = toChunk(value);
-      texts.learn(data, value, chunk);
-      finished ||= chunk.choices.some((choice) => Boolean(choice.finish_reason));
-      return [chunk];
-    },
-    whole: unfold,
-    failure: (value) => (value['error'] === undefined || value['error'] === null ? null : value),
-    finished: (done) => done || finished,
-  };
+export class ChatReader implements AnswerReader {
+  readonly maxEventBytes: number;
+  readonly #texts: TextFinder;
+  #finished = false;
+
+  constructor(maxEventBytes: number = 1024 * 1024) {
+    this.maxEventBytes = maxEventBytes;
+    this.#texts = new TextFinder(maxEventBytes);
+  }
+
+  more(stream: string, at: number): FoundText | null {
+    return this.#texts.find(stream, at);
+  }
+
+  event(value: JsonObject, data: string): Chunk[] {
+    const chunk = toChunk(value);
+    this.#texts.learn(data, value, chunk);
+    this.#finished ||= chunk.choices.some((choice) => Boolean(choice.finish_reason));
+    return [chunk];
+  }
+
+  whole(value: JsonObject): Chunk[] {
+    return unfold(value);
+  }
+
+  failure(value: JsonObject): JsonObject | null {
+    return value['error'] === undefined || value['error'] === null ? null : value;
+  }
+
+  finished(done: boolean): boolean {
+    return done || this.#finished;
+  }
 }
 
 /** Parsed at the border: afterwards `choices` and each `delta` are there, unknown members stay (A8). */

@@ -15,131 +15,140 @@ export interface EventDecoderOptions {
   readonly shortcut?: (text: string, at: number) => number;
 }
 
-/** Takes the bytes of a stream as they come. */
-export interface EventDecoder {
-  /** Throws {@link EventTooLargeError}, and what `onEvent` throws. */
-  readonly push: (bytes: Uint8Array) => void;
-  /** The bytes are over: the last event counts without its blank line (`wire.md` D2). */
-  readonly end: () => void;
-}
-
 /**
- * Decodes LF, CRLF and CR, data lines with or without a blank, several data lines, comments, a byte order mark, any
- * split of the bytes (`wire.md` D1).
+ * Takes the bytes of a stream as they come. Decodes LF, CRLF and CR, data lines with or without a blank, several data lines,
+ * comments, a byte order mark, any split of the bytes (`wire.md` D1).
  */
-export function createEventDecoder(options: EventDecoderOptions): EventDecoder {
-  const { maxEventBytes, onEvent, shortcut } = options;
-  const decode = createTextReader();
-  const lines = createLineSplitter();
-  let data: string | null = null;
+export class EventDecoder {
+  readonly #options: EventDecoderOptions;
+  readonly #reader = new TextReader();
+  readonly #lines = new LineSplitter();
+  #data: string | null = null;
   /** Characters of the event so far. */
-  let size = 0;
+  #size = 0;
 
-  // Wherever the bytes are cut, the same event is too large: each line counts, and what waits for its end.
-  function count(length: number): void {
-    if (size + length > maxEventBytes)
-      throw new EventTooLargeError(`an event is larger than ${maxEventBytes} bytes`);
+  constructor(options: EventDecoderOptions) {
+    this.#options = options;
   }
 
-  function take(text: string): void {
+  /** Throws {@link EventTooLargeError}, and what `onEvent` throws. */
+  push(bytes: Uint8Array): void {
+    this.#take(this.#reader.read(bytes));
+  }
+
+  /** The bytes are over: the last event counts without its blank line (`wire.md` D2). */
+  end(): void {
+    this.#take(`${this.#reader.end()}\n\n`);
+  }
+
+  #take(text: string): void {
+    const { shortcut } = this.#options;
+    const lines = this.#lines;
     lines.open(text);
     for (;;) {
       // The shortcut: whole events that are known by their text skip the splitter and the parser.
-      const fresh = shortcut && size === 0 ? lines.place() : null;
+      const fresh = shortcut && this.#size === 0 ? lines.place() : null;
       if (fresh !== null) lines.skip(shortcut?.(text, fresh) ?? fresh);
       const line = lines.next();
       if (line === null) break;
-      count(line.length);
-      size += line.length;
-      if (line === '') {
-        const whole = data;
-        data = null;
-        size = 0;
-        if (whole !== null) onEvent(whole);
-      } else if (line.startsWith('data:')) {
-        const value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
-        data = data === null ? value : `${data}\n${value}`;
-      }
+      this.#count(line.length);
+      this.#takeLine(line);
     }
-    count(lines.waiting());
+    this.#count(lines.waiting());
   }
 
-  return {
-    push: (bytes) => take(decode(bytes)),
-    end: () => take(`${decode(null)}\n\n`),
-  };
+  #takeLine(line: string): void {
+    this.#size += line.length;
+    if (line === '') {
+      const whole = this.#data;
+      this.#data = null;
+      this.#size = 0;
+      if (whole !== null) this.#options.onEvent(whole);
+    } else if (line.startsWith('data:')) {
+      const value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
+      this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
+    }
+  }
+
+  // Wherever the bytes are cut, the same event is too large: each line counts, and what waits for its end.
+  #count(length: number): void {
+    const { maxEventBytes } = this.#options;
+    if (this.#size + length > maxEventBytes)
+      throw new EventTooLargeError(`an event is larger than ${maxEventBytes} bytes`);
+  }
 }
 
-/** Makes a reader of UTF-8 as it comes; `null` ends it. ASCII, which most bytes are, is copied, three times as fast. */
-function createTextReader(): (bytes: Uint8Array | null) => string {
-  const decoder = new TextDecoder();
+/** Reads UTF-8 as it comes. ASCII, which most bytes are, is copied, three times as fast. */
+class TextReader {
+  readonly #decoder = new TextDecoder();
   // The decoder sees the beginning, where a byte order mark may be, and what follows half a character.
-  let needed = true;
-  return (bytes) => {
-    if (bytes === null) return decoder.decode();
-    if (!needed && isAscii(bytes))
+  #needed = true;
+
+  read(bytes: Uint8Array): string {
+    if (!this.#needed && isAscii(bytes))
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    needed = (bytes.at(-1) ?? 0x80) >= 0x80;
-    return decoder.decode(bytes, { stream: true });
-  };
+    this.#needed = (bytes.at(-1) ?? 0x80) >= 0x80;
+    return this.#decoder.decode(bytes, { stream: true });
+  }
+
+  /** What is left of half a character. */
+  end(): string {
+    return this.#decoder.decode();
+  }
 }
 
 /** Splits text into lines as it comes; a CRLF that is cut in the middle is one line end. */
-function createLineSplitter() {
-  let text = '';
-  let start = 0;
+class LineSplitter {
+  #text = '';
+  #start = 0;
   /** The next line ends of both kinds, kept: text without CR would be searched whole for each line. -1: there is none. */
-  let feed = -1;
-  let back = -1;
-  let begun: string[] = [];
-  let length = 0;
-  let afterReturn = false;
+  #feed = -1;
+  #back = -1;
+  /** What waits for the end of its line. */
+  #begun = '';
+  #afterReturn = false;
 
-  /** The line that ends here, with what waited for its end. */
-  function whole(end: string): string {
-    if (begun.length === 0) return end;
-    const line = begun.join('') + end;
-    begun = [];
-    length = 0;
+  /** Characters that wait for the end of their line. */
+  waiting(): number {
+    return this.#begun.length;
+  }
+
+  /** Where the next line begins in the text; `null`: it has begun before. */
+  place(): number | null {
+    return this.#begun === '' && this.#start < this.#text.length ? this.#start : null;
+  }
+
+  skip(to: number): void {
+    this.#start = to;
+    if (this.#feed >= 0 && this.#feed < to) this.#feed = this.#text.indexOf('\n', to);
+    if (this.#back >= 0 && this.#back < to) this.#back = this.#text.indexOf('\r', to);
+  }
+
+  open(text: string): void {
+    this.#text = text;
+    this.#start = this.#afterReturn && text.startsWith('\n') ? 1 : 0;
+    if (text !== '') this.#afterReturn = false;
+    this.#feed = text.indexOf('\n', this.#start);
+    this.#back = text.indexOf('\r', this.#start);
+  }
+
+  /** The next line that ends in the text; `null`: the rest waits for its end. */
+  next(): string | null {
+    const [feed, back] = [this.#feed, this.#back];
+    if (feed < 0 && back < 0) {
+      this.#begun += this.#text.slice(this.#start);
+      // Let go: of thousands of slow streams, each would hold its last text until the next comes.
+      this.#text = '';
+      this.#start = 0;
+      return null;
+    }
+    const end = back < 0 || (feed >= 0 && feed < back) ? feed : back;
+    const line = this.#begun + this.#text.slice(this.#start, end);
+    this.#begun = '';
+    this.#afterReturn = end === back && end + 1 === this.#text.length;
+    this.skip(end === back && this.#text.charCodeAt(end + 1) === 0x0a ? end + 2 : end + 1);
     return line;
   }
-
-  function skip(to: number): void {
-    start = to;
-    if (feed >= 0 && feed < start) feed = text.indexOf('\n', start);
-    if (back >= 0 && back < start) back = text.indexOf('\r', start);
-  }
-
-  return {
-    /** Characters that wait for the end of their line. */
-    waiting: () => length,
-    /** Where the next line begins in the text; `null`: it has begun before. */
-    place: () => (length === 0 && start < text.length ? start : null),
-    skip,
-    open(more: string): void {
-      text = more;
-      start = afterReturn && text.startsWith('\n') ? 1 : 0;
-      if (text !== '') afterReturn = false;
-      feed = text.indexOf('\n', start);
-      back = text.indexOf('\r', start);
-    },
-    /** The next line that ends in the text; `null`: the rest waits for its end. */
-    next(): string | null {
-      if (feed < 0 && back < 0) {
-        if (start < text.length) begun.push(text.slice(start));
-        length += text.length - start;
-        // Let go: of thousands of slow streams, each would hold its last text until the next comes.
-        text = '';
-        start = 0;
-        return null;
-      }
-      const end = back < 0 || (feed >= 0 && feed < back) ? feed : back;
-      const line = whole(text.slice(start, end));
-      afterReturn = end === back && end + 1 === text.length;
-      skip(end === back && text.charCodeAt(end + 1) === 0x0a ? end + 2 : end + 1);
-      return line;
-    },
-  };
 }
 
 /** One event. The data must not hold a line end: JSON text never does. */

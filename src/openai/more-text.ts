@@ -48,14 +48,6 @@ export class GatheredPieces {
   }
 }
 
-/** Finds, in the text of a stream, events that are the chunk before with other texts. */
-export interface TextFinder {
-  /** Such events from this place on, one behind the other, and the place behind them; `null`: there is none. */
-  readonly find: (stream: string, at: number) => { readonly piece: MoreText; readonly next: number } | null;
-  /** Learns from data that was parsed: `value` is what it says, `chunk` what became of it. */
-  readonly learn: (data: string, value: JsonObject, chunk: Chunk) => void;
-}
-
 /** An event around its texts. */
 interface Frame {
   readonly like: Chunk;
@@ -70,26 +62,40 @@ interface Frame {
 /** Lessons without use after which a stream counts as one that has no frame. */
 const mostLessons = 8;
 
-/** Makes the finder of one stream whose events have so many characters at most. */
-export function createTextFinder(maxEventLength: number): TextFinder {
-  let frame: Frame | null = null;
-  let lessons = 0;
-  return {
-    find(stream, at) {
-      const found = frame && findIn(frame, stream, at, maxEventLength);
-      if (found) lessons = 0;
-      return found;
-    },
-    learn(data, value, chunk) {
-      if (lessons >= mostLessons || !isPlainText(value)) return;
-      lessons += 1;
-      frame = frameOf(data, value, chunk);
-    },
-  };
+/** Events that follow one another, and the place behind them. */
+export interface FoundText {
+  readonly piece: MoreText;
+  readonly next: number;
+}
+
+/** Finds, in the text of one stream, events that are the chunk before with other texts. */
+export class TextFinder {
+  readonly #maxEventLength: number;
+  #frame: Frame | null = null;
+  #lessons = 0;
+
+  /** Events have so many characters at most. */
+  constructor(maxEventLength: number) {
+    this.#maxEventLength = maxEventLength;
+  }
+
+  /** Such events from this place on, one behind the other; `null`: there is none. */
+  find(stream: string, at: number): FoundText | null {
+    const found = this.#frame && findIn(this.#frame, stream, at, this.#maxEventLength);
+    if (found) this.#lessons = 0;
+    return found;
+  }
+
+  /** Learns from data that was parsed: `value` is what it says, `chunk` what became of it. */
+  learn(data: string, value: JsonObject, chunk: Chunk): void {
+    if (this.#lessons >= mostLessons || !isPlainText(value)) return;
+    this.#lessons += 1;
+    this.#frame = frameOf(data, value, chunk);
+  }
 }
 
 // Slices are compared, which V8 does word by word; `startsWith` goes letter by letter.
-function findIn(frame: Frame, stream: string, at: number, maxLength: number): ReturnType<TextFinder['find']> {
+function findIn(frame: Frame, stream: string, at: number, maxLength: number): FoundText | null {
   const { like, head, middle, tail } = frame;
   if (stream.slice(at, at + head.length) !== head) return null;
   // The end of one event and the beginning of the next, compared in one go.

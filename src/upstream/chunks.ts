@@ -4,7 +4,7 @@ import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
 import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer, WholeAnswer } from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { createEventDecoder, EventTooLargeError, type EventDecoder } from '../openai/event-stream.ts';
+import { EventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
 
 /** The longest JSON answer, in bytes (section 8). */
@@ -94,7 +94,7 @@ class EventReader {
     this.#speaker = speaker;
     this.#reader = reader;
     this.#named = named;
-    this.#decoder = createEventDecoder({
+    this.#decoder = new EventDecoder({
       maxEventBytes: reader.maxEventBytes,
       onEvent: (data) => this.#take(data),
       shortcut: (text, at) => this.#takeMore(text, at),

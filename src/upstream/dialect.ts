@@ -1,6 +1,6 @@
 // The two ways in which an upstream is asked for a chat answer: chat completions, or `/v1/responses` (`wire.md` C4).
 import { UpstreamError } from '../errors.ts';
-import { createChatReader, type AnswerReader } from '../openai/answer-reader.ts';
+import { ChatReader, type AnswerReader } from '../openai/answer-reader.ts';
 import type { JsonObject } from '../openai/chat.ts';
 import { requestBytes, type ChatRequest } from '../openai/request.ts';
 import { createResponsesReader } from '../openai/responses-events.ts';
@@ -20,7 +20,7 @@ export interface Dialect {
 export const chatDialect: Dialect = {
   path: '/chat/completions',
   body: requestBytes,
-  reader: createChatReader,
+  reader: (maxEventBytes) => new ChatReader(maxEventBytes),
   maybeSilent: false,
 };
 

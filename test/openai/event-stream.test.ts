@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EventTooLargeError, createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
+import { EventTooLargeError, EventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 
 function* cut(bytes: Uint8Array, cuts: readonly number[]): Generator<Uint8Array> {
   const borders = [...new Set(cuts.map((at) => at % (bytes.length + 1)))].toSorted((a, b) => a - b);
@@ -15,7 +15,7 @@ function* cut(bytes: Uint8Array, cuts: readonly number[]): Generator<Uint8Array>
 
 function decode(text: string, cuts: readonly number[] = [], maxEventBytes = 1_000_000): string[] {
   const events: string[] = [];
-  const decoder = createEventDecoder({ maxEventBytes, onEvent: (data) => events.push(data) });
+  const decoder = new EventDecoder({ maxEventBytes, onEvent: (data) => events.push(data) });
   for (const part of cut(new TextEncoder().encode(text), cuts)) decoder.push(part);
   decoder.end();
   return events;
@@ -51,7 +51,7 @@ test('D3: an event over the cap is stopped wherever the bytes are cut, its end i
 
 test('D3: what came before an event over the cap is given first', () => {
   const events: string[] = [];
-  const decoder = createEventDecoder({ maxEventBytes: 1000, onEvent: (data) => events.push(data) });
+  const decoder = new EventDecoder({ maxEventBytes: 1000, onEvent: (data) => events.push(data) });
   const bytes = Buffer.from(encodeEvent('one') + encodeEvent('x'.repeat(1000)) + encodeEvent('two'));
   assert.throws(() => decoder.push(bytes), EventTooLargeError);
   assert.deepEqual(events, ['one']);
@@ -81,7 +81,7 @@ test('D1: events that the shortcut takes and all others come in their order, at 
   fc.assert(
     fc.property(fc.array(word, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 8 }), (sent, cuts) => {
       const events: string[] = [];
-      const decoder = createEventDecoder({
+      const decoder = new EventDecoder({
         maxEventBytes: 100,
         onEvent: (data) => events.push(data),
         shortcut(text, at) {
@@ -101,7 +101,7 @@ test('D1: events that the shortcut takes and all others come in their order, at 
 test('D3: an event with a name, of which the shortcut would take the rest, does not count for the next ones', () => {
   const events: string[] = [];
   const known = encodeEvent('known');
-  const decoder = createEventDecoder({
+  const decoder = new EventDecoder({
     maxEventBytes: 100,
     onEvent: (data) => events.push(data),
     shortcut: (text, at) => (text.startsWith(known, at) ? at + known.length : at),

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { createChatReader } from '../../src/openai/answer-reader.ts';
-import { createEventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
+import { ChatReader } from '../../src/openai/answer-reader.ts';
+import { EventDecoder, encodeEvent } from '../../src/openai/event-stream.ts';
 import type { Chunk, JsonObject, Piece } from '../../src/openai/chat.ts';
 import { createEventWriter, keepTogether, partsOf } from '../../src/openai/event-writer.ts';
-import { chunksOf, createTextFinder, GatheredPieces, isMoreText } from '../../src/openai/more-text.ts';
+import { chunksOf, GatheredPieces, isMoreText, TextFinder } from '../../src/openai/more-text.ts';
 
 const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 7, model: 'm-1' };
 
@@ -23,9 +23,9 @@ function event(content: unknown, { choice = {}, top = {} }: { choice?: object; t
 
 /** Reads events as a stream is read, in reads of so many bytes. */
 function read(events: readonly string[], bytesAtOnce = Infinity): Piece[] {
-  const reader = createChatReader(10_000);
+  const reader = new ChatReader(10_000);
   const pieces: Piece[] = [];
-  const decoder = createEventDecoder({
+  const decoder = new EventDecoder({
     maxEventBytes: 10_000,
     onEvent: (data) => pieces.push(...reader.event(JSON.parse(data) as JsonObject, data)),
     shortcut(text, at) {
@@ -42,7 +42,7 @@ function read(events: readonly string[], bytesAtOnce = Infinity): Piece[] {
 
 /** Reads events, each with a parser. */
 function parse(events: readonly string[]): Chunk[] {
-  return events.flatMap((data) => createChatReader().event(JSON.parse(data) as JsonObject, data));
+  return events.flatMap((data) => new ChatReader().event(JSON.parse(data) as JsonObject, data));
 }
 
 /** Writes pieces; what is kept of them must be the same. */
@@ -124,7 +124,7 @@ test('the member of the text is found where it is, not where it seems to be', ()
 });
 
 test('a stream whose events all differ is soon not learned from any more', () => {
-  const finder = createTextFinder(10_000);
+  const finder = new TextFinder(10_000);
   const events = Array.from({ length: 20 }, (_, number) => event('x', { top: { number } }));
   const learned = events.map((data) => {
     const found = finder.find(encodeEvent(data), 0);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test, { describe } from 'node:test';
-import { createEventDecoder } from '../../src/openai/event-stream.ts';
+import { EventDecoder } from '../../src/openai/event-stream.ts';
 import { cutAt, rechunk, seededRandom } from '../gateway/rechunk.ts';
 import { needsShared, sharedFolder } from '../shared-data.ts';
 
@@ -47,8 +47,8 @@ function shortened(bytes: Buffer): Buffer {
 /** All events, as one text: comparing it is cheap. */
 function decode(parts: readonly Uint8Array[]): string {
   const events: string[] = [];
-  const decoder = createEventDecoder({ maxEventBytes: 1_048_576, onEvent: (data) => events.push(data) });
-  parts.forEach(decoder.push);
+  const decoder = new EventDecoder({ maxEventBytes: 1_048_576, onEvent: (data) => events.push(data) });
+  parts.forEach((part) => decoder.push(part));
   decoder.end();
   return events.join('\u0000');
 }

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { AnswerBody } from '../../src/egress/answer-body.ts';
-import { createChatReader } from '../../src/openai/answer-reader.ts';
+import { ChatReader } from '../../src/openai/answer-reader.ts';
 import type { Chunk, PieceSource } from '../../src/openai/chat.ts';
 import { doneEvent, encodeEvent } from '../../src/openai/event-stream.ts';
 import { chunksOf } from '../../src/openai/more-text.ts';
@@ -31,7 +31,7 @@ async function open(first: string) {
   const body = new AnswerBody({ onDrained: () => {}, onLeft: () => {} });
   body.push(Buffer.from(first));
   const headers = { 'content-type': 'text/event-stream' };
-  const reader = createChatReader(10_000);
+  const reader = new ChatReader(10_000);
   const { pieces } = await openAnswer({ status: 200, headers, body }, speaker, reader, (error) => error);
   return { body, pieces: pieces as PieceSource };
 }
@@ -107,7 +107,7 @@ test('a stream that does not end is cut at 256 MiB, after all before it was hear
     for (; sent < 300; sent += 1) yield bytes;
   }
   const answer = { status: 200, headers: { 'content-type': 'text/event-stream' }, body: endless() };
-  const { pieces } = await openAnswer(answer, speaker, createChatReader(2_000_000), (error) => error);
+  const { pieces } = await openAnswer(answer, speaker, new ChatReader(2_000_000), (error) => error);
   let heard = 0;
   const read = async () => {
     for await (const some of pieces) heard += some.flatMap(chunksOf).length;
