@@ -13,26 +13,6 @@ export interface AnswerOptions {
   readonly newId: (length: number) => string;
 }
 
-/** Makes the chunks of one run by the emission contract (`wire.md` E2 to E8, E10). */
-export interface Answer {
-  /** Learns id, model and the rest of the head from an upstream chunk; the first value that is not empty stands. */
-  readonly learn: (chunk: Chunk) => void;
-  /** Opens a choice, and those below it, with its role chunk; once. */
-  readonly open: (index: number, content: '' | null) => Chunk[];
-  /** A visible piece of an open choice. `top` are unknown top-level members of the upstream's chunk. */
-  readonly delta: (choice: ChunkChoice, top?: JsonObject) => Chunk;
-  /** A chunk without choices that carries something else (Azure's `prompt_filter_results`). */
-  readonly extra: (top: JsonObject) => Chunk;
-  /** The one finish chunk of a choice. */
-  readonly finish: (choice: ChunkChoice, top: JsonObject) => Chunk;
-  /** Adds text that the shortcut of a step has shown, without a chunk of its own. */
-  readonly more: (index: number, text: string) => void;
-  /** The text of a choice so far, as the client has it. */
-  readonly textOf: (index: number) => string;
-  /** The last chunk, if usage was asked for and is known. */
-  readonly usage: (usage: Usage | null) => Chunk[];
-}
-
 /** The members of a chunk that the answer makes itself; all others are the upstream's and pass. */
 const own = new Set([
   'id',
@@ -53,54 +33,82 @@ export function unknownMembers(chunk: Chunk): JsonObject | null {
     : Object.fromEntries(names.map((name) => [name, chunk[name] as JsonObject]));
 }
 
-export function createAnswer(options: AnswerOptions): Answer {
-  const head: JsonObject = { id: '', object: 'chat.completion.chunk', created: 0, model: '' };
-  const opened = new Set<number>();
-  const texts = new Map<number, string>();
+/**
+ * Makes the chunks of one run by the emission contract (`wire.md` E2 to E8, E10). A class: thousands are live at once,
+ * and closures would cost each some 60 bytes a function.
+ */
+export class Answer {
+  readonly #options: AnswerOptions;
+  readonly #head: JsonObject = { id: '', object: 'chat.completion.chunk', created: 0, model: '' };
+  /** Of each choice that is open. */
+  readonly #texts = new Map<number, string>();
 
-  function settle(): JsonObject {
-    head['id'] ||= `chatcmpl-${options.newId(24)}`;
-    head['created'] ||= options.created;
-    head['model'] ||= options.model;
-    return head;
+  constructor(options: AnswerOptions) {
+    this.#options = options;
   }
 
-  function chunk(choices: ChunkChoice[], top: JsonObject = {}): Chunk {
-    const usage = options.includeUsage ? { usage: null } : {};
-    return { ...top, ...settle(), choices, ...usage };
+  /** Learns id, model and the rest of the head from an upstream chunk; the first value that is not empty stands. */
+  learn(from: Chunk): void {
+    for (const name of ['id', 'created', 'model', 'system_fingerprint', 'service_tier']) {
+      const value = from[name];
+      if (!this.#head[name] && (typeof value === 'string' || typeof value === 'number') && value)
+        this.#head[name] = value;
+    }
   }
 
-  function more(index: number, text: string): void {
-    texts.set(index, (texts.get(index) ?? '') + text);
+  /** Opens a choice, and those below it, with its role chunk; once. */
+  open(index: number, content: '' | null): Chunk[] {
+    const chunks: Chunk[] = [];
+    for (let at = 0; at <= index; at += 1) {
+      if (this.#texts.has(at)) continue;
+      this.#texts.set(at, '');
+      const delta: Delta = { role: 'assistant', content: at === index ? content : '', refusal: null };
+      chunks.push(this.#chunk([{ index: at, delta, finish_reason: null }]));
+    }
+    return chunks;
   }
 
-  return {
-    learn(from) {
-      for (const name of ['id', 'created', 'model', 'system_fingerprint', 'service_tier']) {
-        const value = from[name];
-        if (!head[name] && (typeof value === 'string' || typeof value === 'number') && value)
-          head[name] = value;
-      }
-    },
-    open(index, content) {
-      const chunks: Chunk[] = [];
-      for (let at = 0; at <= index; at += 1) {
-        if (opened.has(at)) continue;
-        opened.add(at);
-        const delta: Delta = { role: 'assistant', content: at === index ? content : '', refusal: null };
-        chunks.push(chunk([{ index: at, delta, finish_reason: null }]));
-      }
-      return chunks;
-    },
-    delta(choice, top) {
-      const { content } = choice.delta;
-      if (content) more(choice.index, textOf(content));
-      return chunk([{ ...choice, finish_reason: null }], top);
-    },
-    extra: (top) => chunk([], top),
-    finish: (choice, top) => chunk([choice], top),
-    more,
-    textOf: (index) => texts.get(index) ?? '',
-    usage: (usage) => (options.includeUsage && usage ? [{ ...settle(), choices: [], usage }] : []),
-  };
+  /** A visible piece of an open choice. `top` are unknown top-level members of the upstream's chunk. */
+  delta(choice: ChunkChoice, top?: JsonObject): Chunk {
+    const { content } = choice.delta;
+    if (content) this.more(choice.index, textOf(content));
+    return this.#chunk([{ ...choice, finish_reason: null }], top);
+  }
+
+  /** A chunk without choices that carries something else (Azure's `prompt_filter_results`). */
+  extra(top: JsonObject): Chunk {
+    return this.#chunk([], top);
+  }
+
+  /** The one finish chunk of a choice. */
+  finish(choice: ChunkChoice, top: JsonObject): Chunk {
+    return this.#chunk([choice], top);
+  }
+
+  /** Adds text that the shortcut of a step has shown, without a chunk of its own. */
+  more(index: number, text: string): void {
+    this.#texts.set(index, this.textOf(index) + text);
+  }
+
+  /** The text of a choice so far, as the client has it. */
+  textOf(index: number): string {
+    return this.#texts.get(index) ?? '';
+  }
+
+  /** The last chunk, if usage was asked for and is known. */
+  usage(usage: Usage | null): Chunk[] {
+    return this.#options.includeUsage && usage ? [{ ...this.#settle(), choices: [], usage }] : [];
+  }
+
+  #settle(): JsonObject {
+    this.#head['id'] ||= `chatcmpl-${this.#options.newId(24)}`;
+    this.#head['created'] ||= this.#options.created;
+    this.#head['model'] ||= this.#options.model;
+    return this.#head;
+  }
+
+  #chunk(choices: ChunkChoice[], top: JsonObject = {}): Chunk {
+    const usage = this.#options.includeUsage ? { usage: null } : {};
+    return { ...top, ...this.#settle(), choices, ...usage };
+  }
 }

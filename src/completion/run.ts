@@ -11,7 +11,7 @@ import type {
   Usage,
 } from '../openai/chat.ts';
 import { appendElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
-import { createAnswer, type Answer } from './answer.ts';
+import { Answer } from './answer.ts';
 import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
 import { createCaller, type Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
@@ -128,7 +128,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
     ...options,
     doors,
     first: request,
-    answer: createAnswer({
+    answer: new Answer({
       model: typeof model === 'string' ? model : '',
       includeUsage: options.includeUsage,
       created: options.created,
