@@ -4,7 +4,7 @@ import { isJsonObject } from '../openai/exact-json.ts';
 import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import { unknownMembers, type Answer } from './answer.ts';
 import { addToMessage, merge } from './fold.ts';
-import { createToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';
+import { ToolCallAssembler, type AssembledCall, type AssemblerOptions } from './tool-calls.ts';
 import { usageOf } from './usage.ts';
 
 export interface StepOptions {
@@ -161,7 +161,7 @@ type StepChoiceState = ReturnType<typeof createChoice>;
 /** Gathers one choice of a step. */
 function createChoice(index: number, options: StepOptions) {
   const message: Message = { role: 'assistant', content: null };
-  const assembler = createToolCallAssembler(options.assembler);
+  const assembler = new ToolCallAssembler(options.assembler);
   const structured: JsonObject = {};
   const held: ChunkChoice[] = [];
   let rest: JsonObject = {};

@@ -37,49 +37,56 @@ interface OpenCall {
   shown: number;
 }
 
-/** Takes fragments, tells what of them the client may see now, and at the end all calls in order of appearance. */
-export interface ToolCallAssembler {
-  readonly add: (fragments: readonly ToolCallDelta[]) => ToolCallDelta[];
-  readonly end: () => { visible: ToolCallDelta[]; calls: AssembledCall[] };
-}
+/**
+ * Assembles by `wire.md` A1 to A8: survives missing and repeated ids, indexes, names and types, and whole calls in one
+ * chunk.
+ */
+export class ToolCallAssembler {
+  readonly #options: AssemblerOptions;
+  readonly #calls: OpenCall[] = [];
+  #visibleCalls = 0;
 
-/** `wire.md` A1 to A8: survives missing and repeated ids, indexes, names and types, and whole calls in one chunk. */
-export function createToolCallAssembler(options: AssemblerOptions): ToolCallAssembler {
-  const calls: OpenCall[] = [];
-  let visibleCalls = 0;
-
-  /** Settles whose call it is, for good. */
-  function decide(call: OpenCall): void {
-    if (call.owner !== null) return;
-    call.owner = call.custom ? 'client' : options.ownerOf(call.name);
-    if (call.owner === 'unknown' && options.clientHasTools) call.owner = 'client';
+  constructor(options: AssemblerOptions) {
+    this.#options = options;
   }
 
-  /** P4, A3: the upstream's id, unless it is missing, too long for others, or was used before in this run. */
-  function settleId(call: OpenCall): void {
-    if (call.id !== '') return;
-    const { upstreamId } = call;
-    const usable = upstreamId !== '' && upstreamId.length <= 40 && !options.usedIds.has(upstreamId);
-    call.id = usable ? upstreamId : options.newId();
-    options.usedIds.add(call.id);
+  /** Takes fragments, tells what of them the client may see now. */
+  add(fragments: readonly ToolCallDelta[]): ToolCallDelta[] {
+    const fresh = new Set<OpenCall>();
+    return fragments.flatMap((fragment) => {
+      const name = nameOf(fragment);
+      let call = findCall(this.#calls, fragment, name, fresh);
+      if (!call) {
+        const latest = this.#calls.at(-1);
+        if (latest) this.#decide(latest);
+        call = openCall(fragment);
+        this.#calls.push(call);
+        fresh.add(call);
+      }
+      this.#take(call, fragment, name);
+      return this.#show(call);
+    });
   }
 
-  /** What the client may see of a call and has not seen. */
-  function show(call: OpenCall): ToolCallDelta[] {
-    if (call.owner !== 'client') return [];
-    const added = call.input.slice(call.shown);
-    call.shown = call.input.length;
-    if (call.visibleIndex < 0) {
-      settleId(call);
-      call.visibleIndex = visibleCalls++;
-      return [{ index: call.visibleIndex, ...wireCall(call, added) }];
+  /** What the client may see at the end, and all calls in order of appearance. */
+  end(): { visible: ToolCallDelta[]; calls: AssembledCall[] } {
+    const visible: ToolCallDelta[] = [];
+    for (const call of this.#calls) {
+      this.#decide(call);
+      this.#settleId(call);
+      if (call.input === '' && !call.custom) call.input = '{}';
+      visible.push(...this.#show(call));
     }
-    if (added === '') return [];
-    const part = call.custom ? { custom: { input: added } } : { function: { arguments: added } };
-    return [{ index: call.visibleIndex, ...part }];
+    return {
+      visible,
+      calls: this.#calls.map((call) => ({
+        call: wireCall(call, call.input),
+        owner: call.owner ?? 'unknown',
+      })),
+    };
   }
 
-  function take(call: OpenCall, fragment: ToolCallDelta, name: string): void {
+  #take(call: OpenCall, fragment: ToolCallDelta, name: string): void {
     const { id, index: _index, type: _type, function: called, custom, ...extra } = fragment;
     if (id && call.upstreamId === '') call.upstreamId = id;
     Object.assign(call.extra, extra);
@@ -88,40 +95,41 @@ export function createToolCallAssembler(options: AssemblerOptions): ToolCallAsse
     Object.assign(call.functionExtra, functionExtra);
     if (call.input === '' && call.owner === null && name !== call.name) call.name += name;
     call.input += textOf(call.custom ? customInput : input);
-    if (call.custom || call.input !== '' || options.ownerOf(call.name) !== 'unknown') decide(call);
+    if (call.custom || call.input !== '' || this.#options.ownerOf(call.name) !== 'unknown')
+      this.#decide(call);
   }
 
-  return {
-    add(fragments) {
-      const fresh = new Set<OpenCall>();
-      return fragments.flatMap((fragment) => {
-        const name = nameOf(fragment);
-        let call = findCall(calls, fragment, name, fresh);
-        if (!call) {
-          const latest = calls.at(-1);
-          if (latest) decide(latest);
-          call = openCall(fragment);
-          calls.push(call);
-          fresh.add(call);
-        }
-        take(call, fragment, name);
-        return show(call);
-      });
-    },
-    end() {
-      const visible: ToolCallDelta[] = [];
-      for (const call of calls) {
-        decide(call);
-        settleId(call);
-        if (call.input === '' && !call.custom) call.input = '{}';
-        visible.push(...show(call));
-      }
-      return {
-        visible,
-        calls: calls.map((call) => ({ call: wireCall(call, call.input), owner: call.owner ?? 'unknown' })),
-      };
-    },
-  };
+  /** Settles whose call it is, for good. */
+  #decide(call: OpenCall): void {
+    if (call.owner !== null) return;
+    call.owner = call.custom ? 'client' : this.#options.ownerOf(call.name);
+    if (call.owner === 'unknown' && this.#options.clientHasTools) call.owner = 'client';
+  }
+
+  /** P4, A3: the upstream's id, unless it is missing, too long for others, or was used before in this run. */
+  #settleId(call: OpenCall): void {
+    if (call.id !== '') return;
+    const { upstreamId } = call;
+    const { usedIds } = this.#options;
+    const usable = upstreamId !== '' && upstreamId.length <= 40 && !usedIds.has(upstreamId);
+    call.id = usable ? upstreamId : this.#options.newId();
+    usedIds.add(call.id);
+  }
+
+  /** What the client may see of a call and has not seen. */
+  #show(call: OpenCall): ToolCallDelta[] {
+    if (call.owner !== 'client') return [];
+    const added = call.input.slice(call.shown);
+    call.shown = call.input.length;
+    if (call.visibleIndex < 0) {
+      this.#settleId(call);
+      call.visibleIndex = this.#visibleCalls++;
+      return [{ index: call.visibleIndex, ...wireCall(call, added) }];
+    }
+    if (added === '') return [];
+    const part = call.custom ? { custom: { input: added } } : { function: { arguments: added } };
+    return [{ index: call.visibleIndex, ...part }];
+  }
 }
 
 /**

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createToolCallAssembler, type Owner } from '../../src/completion/tool-calls.ts';
+import { ToolCallAssembler, type Owner } from '../../src/completion/tool-calls.ts';
 import type { ToolCallDelta } from '../../src/openai/chat.ts';
 
 function assemble(chunks: ToolCallDelta[][], owners: Record<string, Owner> = {}, clientHasTools = false) {
   let ids = 0;
-  const assembler = createToolCallAssembler({
+  const assembler = new ToolCallAssembler({
     ownerOf: (name) => owners[name] ?? 'unknown',
     clientHasTools,
     newId: () => `fresh${(ids += 1)}`,
