@@ -18,9 +18,9 @@ import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
 import {
   charactersOf,
-  createStep,
   isBlank,
   silentChoice,
+  Step,
   type StepChoice,
   type StepOptions,
   type StepOutcome,
@@ -160,7 +160,7 @@ async function* read(
   options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
   const { answer, assembler, holdText, lastCharacter } = run;
-  const step = createStep({ answer, assembler, holdText, lastCharacter, ...options });
+  const step = new Step({ answer, assembler, holdText, lastCharacter, ...options });
   const { listener } = run;
   // At once (`PiecesListener`): what comes while the reader waits goes to the listener in one call, as waking every promise
   // on the way would cost more than an event. Of choices that go on side by side, the reader alone keeps the order.

@@ -1,5 +1,15 @@
 // One step: of an upstream's answer, what the client sees at once, and what the loop needs when it is over.
-import type { Chunk, ChunkChoice, Json, JsonObject, Message, Piece, Pieces, Usage } from '../openai/chat.ts';
+import type {
+  Chunk,
+  ChunkChoice,
+  Json,
+  JsonObject,
+  Message,
+  Piece,
+  Pieces,
+  ToolCallDelta,
+  Usage,
+} from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
 import { chunksOf, isMoreText } from '../openai/more-text.ts';
 import { unknownMembers, type Answer } from './answer.ts';
@@ -60,95 +70,103 @@ interface Shown {
   readonly choice: StepChoiceState;
 }
 
-/** One upstream answer, as it is read. */
-export interface Step {
+/** Shared: most streams have nothing unknown at their top level. */
+const none: JsonObject = Object.freeze({});
+
+/**
+ * One upstream answer, as it is read. A class: thousands are live at once, and closures would cost each some 60 bytes a
+ * function.
+ */
+export class Step {
+  readonly #options: StepOptions;
+  readonly #choices = new Map<number, StepChoiceState>();
+  #usage: Usage | null = null;
+  #id = '';
+  #top = none;
+  /** Unknown top-level members of chunks without choices, until the client may see them; `null`: there are none. */
+  #waiting: JsonObject[] | null = null;
+  #shown: Shown | null = null;
+
+  constructor(options: StepOptions) {
+    this.#options = options;
+  }
+
   /** What the client sees of some pieces of the answer. */
-  readonly take: (pieces: Pieces) => Pieces;
+  take(pieces: Pieces): Pieces {
+    const visible: Piece[] = [];
+    for (const piece of pieces) {
+      const like = isMoreText(piece) ? piece.like : piece;
+      // The shortcut: the same chunk with other texts is shown as that chunk was, without looking at it again.
+      if (isMoreText(piece) && this.#shown?.from === like) {
+        const { choice, to } = this.#shown;
+        const text = piece.texts.join('');
+        choice.more(text);
+        this.#options.answer.more(choice.index, text);
+        visible.push({ ...piece, like: to });
+      } else for (const chunk of chunksOf(piece)) visible.push(...this.#show(chunk, like));
+    }
+    return visible;
+  }
+
   /** The answer is over: what the client sees of its end, and what the loop needs of it. */
-  readonly end: () => { readonly visible: Pieces; readonly outcome: StepOutcome };
-}
+  end(): { readonly visible: Pieces; readonly outcome: StepOutcome } {
+    const visible: Piece[] = this.#waited();
+    const choices: StepChoice[] = [];
+    for (const choice of this.#choices.values()) {
+      const { visible: late, end } = choice.end();
+      visible.push(...late.map((piece) => this.#options.answer.delta(piece)));
+      choices.push(end);
+    }
+    return { visible, outcome: { choices, usage: this.#usage, id: this.#id, top: this.#top } };
+  }
 
-export function createStep(options: StepOptions): Step {
-  const { answer } = options;
-  const choices = new Map<number, StepChoiceState>();
-  let usage: Usage | null = null;
-  let id = '';
-  let top: JsonObject = {};
-  let waiting: JsonObject[] = [];
-  // (Asserted, as it is set by functions alone: TypeScript would take it for null for ever.)
-  let shown = null as Shown | null;
-
-  function choiceOf({ index: said }: ChunkChoice): StepChoiceState {
-    const index = options.choice ?? (Number.isInteger(said) && said >= 0 ? said : 0);
-    const choice = choices.get(index) ?? createChoice(index, options);
-    choices.set(index, choice);
+  #choiceOf({ index: said }: ChunkChoice): StepChoiceState {
+    const index = this.#options.choice ?? (Number.isInteger(said) && said >= 0 ? said : 0);
+    const choice = this.#choices.get(index) ?? new StepChoiceState(index, this.#options);
+    this.#choices.set(index, choice);
     return choice;
   }
 
   /** What the client sees of a chunk. `source` is the one that later pieces will name as what they are like. */
-  function show(chunk: Chunk, source: Chunk): Chunk[] {
+  #show(chunk: Chunk, source: Chunk): Chunk[] {
+    const { answer } = this.#options;
     const visible: Chunk[] = [];
-    shown = null;
+    this.#shown = null;
     answer.learn(chunk);
-    usage = usageOf(chunk) ?? usage;
-    id ||= typeof chunk.id === 'string' ? chunk.id : '';
+    this.#usage = usageOf(chunk) ?? this.#usage;
+    this.#id ||= typeof chunk.id === 'string' ? chunk.id : '';
     const added = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
     const unknown = unknownMembers(chunk);
-    const nothingWaits = waiting.length === 0 && Object.keys(top).length === 0;
-    if (added.length === 0 && unknown && !usageOf(chunk)) waiting.push(unknown);
-    else if (unknown) top = { ...top, ...unknown };
-    if (added.length > 0) {
-      visible.push(...waiting.map((members) => answer.extra(members)));
-      waiting = [];
-    }
+    const nothingWaits = this.#waiting === null && Object.keys(this.#top).length === 0;
+    if (added.length === 0 && unknown && !usageOf(chunk)) (this.#waiting ??= []).push(unknown);
+    else if (unknown) this.#top = { ...this.#top, ...unknown };
+    if (added.length > 0) visible.push(...this.#waited());
     for (const one of added) {
-      const choice = choiceOf(one);
+      const choice = this.#choiceOf(one);
       const pieces = choice.add(one);
       if (choice.began())
         visible.push(...answer.open(choice.index, typeof one.delta?.content === 'string' ? '' : null));
       for (const piece of pieces) {
-        visible.push(answer.delta(piece, top));
-        top = {};
+        visible.push(answer.delta(piece, this.#top));
+        this.#top = none;
       }
       // The shortcut holds for chunks that became one visible chunk, with just their text and nothing that came before.
       const [to, further] = visible;
       const text = one.delta?.content;
       if (nothingWaits && to && !further && typeof text === 'string' && to.choices[0]?.delta.content === text)
-        shown = { from: source, to, choice };
+        this.#shown = { from: source, to, choice };
     }
     // What belongs to a swallowed piece must not reappear on another one.
-    delete top['obfuscation'];
+    delete this.#top['obfuscation'];
     return visible;
   }
 
-  function take(pieces: Pieces): Pieces {
-    const visible: Piece[] = [];
-    for (const piece of pieces) {
-      const like = isMoreText(piece) ? piece.like : piece;
-      // The shortcut: the same chunk with other texts is shown as that chunk was, without looking at it again.
-      if (isMoreText(piece) && shown?.from === like) {
-        const text = piece.texts.join('');
-        shown.choice.more(text);
-        answer.more(shown.choice.index, text);
-        visible.push({ ...piece, like: shown.to });
-      } else for (const chunk of chunksOf(piece)) visible.push(...show(chunk, like));
-    }
-    return visible;
+  /** What waited, as the client sees it. */
+  #waited(): Chunk[] {
+    const chunks = this.#waiting?.map((members) => this.#options.answer.extra(members)) ?? [];
+    this.#waiting = null;
+    return chunks;
   }
-
-  return {
-    take,
-    end() {
-      const visible: Piece[] = waiting.map((members) => answer.extra(members));
-      const ends: StepChoice[] = [];
-      for (const choice of choices.values()) {
-        const { visible: late, end } = choice.end();
-        visible.push(...late.map((piece) => answer.delta(piece)));
-        ends.push(end);
-      }
-      return { visible, outcome: { choices: ends, usage, id, top } };
-    },
-  };
 }
 
 /** Characters of text and arguments, to estimate tokens by when the upstream counts none (M9). */
@@ -156,88 +174,117 @@ export function charactersOf({ choices }: StepOutcome): number {
   return choices.reduce((sum, { message }) => sum + JSON.stringify(message).length, 0);
 }
 
-type StepChoiceState = ReturnType<typeof createChoice>;
-
 /** Gathers one choice of a step. */
-function createChoice(index: number, options: StepOptions) {
-  const message: Message = { role: 'assistant', content: null };
-  const assembler = new ToolCallAssembler(options.assembler);
-  const structured: JsonObject = {};
-  const held: ChunkChoice[] = [];
-  let rest: JsonObject = {};
-  let finishReason: string | null = null;
-  let spoke = false;
-  let begun = false;
+class StepChoiceState {
+  readonly index: number;
+  readonly #options: StepOptions;
+  readonly #message: Message = { role: 'assistant', content: null };
+  // Made when something comes for them, which for most choices never does.
+  #assembler: ToolCallAssembler | null = null;
+  #structured: JsonObject | null = null;
+  #held: ChunkChoice[] | null = null;
+  #rest: JsonObject = none;
+  #finishReason: string | null = null;
+  #spoke = false;
+  #begun = false;
+
+  constructor(index: number, options: StepOptions) {
+    this.index = index;
+    this.#options = options;
+  }
+
+  /** Adds text that the shortcut has shown, without a chunk of its own. */
+  more(text: string): void {
+    this.#message.content = `${this.#message.content as string}${text}`;
+    this.#options.lastCharacter.set(this.index, text.at(-1) ?? '');
+  }
+
+  /** True once, at the first piece. */
+  began(): boolean {
+    const first = !this.#begun;
+    this.#begun = true;
+    return first;
+  }
+
+  add(choice: ChunkChoice): ChunkChoice[] {
+    const { index } = this;
+    const { index: _index, delta, finish_reason, logprobs, ...others } = choice;
+    const { role: _role, tool_calls, function_call, ...parts } = delta ?? {};
+    addToMessage(this.#message, parts);
+    const live = this.#visibleParts(parts, logprobs);
+    const fragments = [
+      ...(tool_calls ?? []),
+      ...(isJsonObject(function_call) && !isEmptyCall(function_call) ? [{ function: function_call }] : []),
+    ];
+    const calls = this.#assemble(fragments.filter(isJsonObject));
+    // A6: some servers send late deltas; the finish chunk is ours and last.
+    if (typeof finish_reason === 'string') this.#finishReason = finish_reason;
+    const shown = isJsonObject(logprobs) ? { logprobs } : {};
+    const visible: ChunkChoice[] = [];
+    if (Object.keys(live).length > 0) {
+      // E14: what comes with the finish reason (`native_finish_reason`) is shown with the last step's alone.
+      const finishing = typeof finish_reason === 'string';
+      if (finishing) this.#rest = { ...this.#rest, ...others };
+      const piece = { ...(finishing ? {} : others), index, delta: live, ...shown };
+      if (this.#options.holdText) (this.#held ??= []).push(piece);
+      else visible.push(piece);
+    } else this.#rest = { ...this.#rest, ...others, ...shown };
+    if (calls.length > 0) visible.push({ index, delta: { tool_calls: calls } });
+    return visible;
+  }
+
+  end(): { visible: ChunkChoice[]; end: StepChoice } {
+    const { visible, calls } = this.#assembler?.end() ?? { visible: [], calls: [] };
+    if (calls.length > 0) this.#message.tool_calls = calls.map(({ call }) => call);
+    const end: StepChoice = {
+      index: this.index,
+      message: this.#message,
+      calls,
+      finishReason: this.#finishReason,
+      spoke: this.#spoke,
+      held: this.#held ?? [],
+      structured: this.#structured ?? none,
+      rest: this.#rest,
+    };
+    return {
+      visible: visible.length > 0 ? [{ index: this.index, delta: { tool_calls: visible } }] : [],
+      end,
+    };
+  }
+
+  #assemble(fragments: readonly ToolCallDelta[]): ToolCallDelta[] {
+    if (this.#options.ignoreCalls || fragments.length === 0) return [];
+    this.#assembler ??= new ToolCallAssembler(this.#options.assembler);
+    return this.#assembler.add(fragments);
+  }
 
   /** M4: a blank line between the texts of two steps, unless white space is there or log probabilities count it. */
-  function separated(text: string, logprobs: Json | undefined): string {
-    const before = spoke || options.holdText ? undefined : options.lastCharacter.get(index);
-    options.lastCharacter.set(index, text.at(-1) ?? '');
+  #separated(text: string, logprobs: Json | undefined): string {
+    const { holdText, lastCharacter } = this.#options;
+    const before = this.#spoke || holdText ? undefined : lastCharacter.get(this.index);
+    lastCharacter.set(this.index, text.at(-1) ?? '');
     const apart = before === undefined || isBlank(before) || isBlank(text[0]) || isJsonObject(logprobs);
     return apart ? text : `\n\n${text}`;
   }
 
   /** Splits a delta into what is shown live and what is shown with the last step (M17). */
-  function visibleParts(parts: JsonObject, logprobs: Json | undefined): JsonObject {
+  #visibleParts(parts: JsonObject, logprobs: Json | undefined): JsonObject {
     const live: JsonObject = {};
     for (const [name, value] of Object.entries(parts)) {
       if (name === 'content') {
-        if (typeof value === 'string' && value !== '') live[name] = separated(value, logprobs);
+        if (typeof value === 'string' && value !== '') live[name] = this.#separated(value, logprobs);
         else if (Array.isArray(value)) live[name] = value;
-        spoke ||= live[name] !== undefined;
+        this.#spoke ||= live[name] !== undefined;
       } else if (typeof value === 'string') {
         if (value !== '') live[name] = value;
-        spoke ||= name === 'refusal' && value !== '';
-      } else if (name !== 'refusal') structured[name] = merge(structured[name], value);
+        this.#spoke ||= name === 'refusal' && value !== '';
+      } else if (name !== 'refusal') {
+        this.#structured ??= {};
+        this.#structured[name] = merge(this.#structured[name], value);
+      }
     }
     return live;
   }
-
-  return {
-    index,
-    /** Adds text that the shortcut has shown, without a chunk of its own. */
-    more(text: string): void {
-      message.content = `${message.content as string}${text}`;
-      options.lastCharacter.set(index, text.at(-1) ?? '');
-    },
-    /** True once, at the first piece. */
-    began(): boolean {
-      const first = !begun;
-      begun = true;
-      return first;
-    },
-    add(choice: ChunkChoice): ChunkChoice[] {
-      const { index: _index, delta, finish_reason, logprobs, ...others } = choice;
-      const { role: _role, tool_calls, function_call, ...parts } = delta ?? {};
-      addToMessage(message, parts);
-      const live = visibleParts(parts, logprobs);
-      const fragments = [
-        ...(tool_calls ?? []),
-        ...(isJsonObject(function_call) && !isEmptyCall(function_call) ? [{ function: function_call }] : []),
-      ];
-      const calls = options.ignoreCalls ? [] : assembler.add(fragments.filter(isJsonObject));
-      // A6: some servers send late deltas; the finish chunk is ours and last.
-      if (typeof finish_reason === 'string') finishReason = finish_reason;
-      const shown = isJsonObject(logprobs) ? { logprobs } : {};
-      const visible: ChunkChoice[] = [];
-      if (Object.keys(live).length > 0) {
-        // E14: what comes with the finish reason (`native_finish_reason`) is shown with the last step's alone.
-        const finishing = typeof finish_reason === 'string';
-        if (finishing) rest = { ...rest, ...others };
-        const piece = { ...(finishing ? {} : others), index, delta: live, ...shown };
-        if (options.holdText) held.push(piece);
-        else visible.push(piece);
-      } else rest = { ...rest, ...others, ...shown };
-      if (calls.length > 0) visible.push({ index, delta: { tool_calls: calls } });
-      return visible;
-    },
-    end(): { visible: ChunkChoice[]; end: StepChoice } {
-      const { visible, calls } = assembler.end();
-      if (calls.length > 0) message.tool_calls = calls.map(({ call }) => call);
-      const end = { index, message, calls, finishReason, spoke, held, structured, rest };
-      return { visible: visible.length > 0 ? [{ index, delta: { tool_calls: visible } }] : [], end };
-    },
-  };
 }
 
 /** A8: some servers send an empty `function_call` in every message. */
