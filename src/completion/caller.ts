@@ -17,23 +17,66 @@ export interface CallerOptions {
   readonly reports: PluginCall[];
 }
 
-/** Calls, and answers with one tool message per call, in the order of the calls. */
-export interface Caller {
-  readonly callAll: (calls: readonly AssembledCall[], choice: number) => Promise<Message[]>;
+/** The newest of some identical calls. */
+interface EarlierCall {
+  readonly choice: number;
+  readonly times: number;
+  readonly result: Promise<ToolResult>;
 }
 
-export function createCaller(options: CallerOptions): Caller {
-  const { budget, spent, doors } = options;
-  const enter = createGate(budget.parallel);
-  const earlier = new Map<string, { choice: number; times: number; result: Promise<ToolResult> }>();
+/** Calls, and answers with one tool message per call, in the order of the calls. */
+export class Caller {
+  readonly #options: CallerOptions;
+  readonly #enter: () => Promise<() => void>;
+  readonly #earlier = new Map<string, EarlierCall>();
 
-  async function call(toolCall: ToolCall): Promise<ToolResult> {
-    const leave = await enter();
+  constructor(options: CallerOptions) {
+    this.#options = options;
+    this.#enter = createGate(options.budget.parallel);
+  }
+
+  async callAll(calls: readonly AssembledCall[], choice: number): Promise<Message[]> {
+    const { budget, spent, reports } = this.#options;
+    const allowed = allowedCalls(calls.length, spent, budget);
+    const results = await Promise.all(
+      calls.map((assembled, place) => this.#start(assembled, choice, place < allowed)),
+    );
+    return results.map((result, place) => {
+      if (result.badArguments) spent.badCalls += 1;
+      if (result.call) reports.push(result.call);
+      return { role: 'tool', tool_call_id: calls[place]?.call.id ?? '', content: result.content };
+    });
+  }
+
+  #start(assembled: AssembledCall, choice: number, mayRun: boolean): Promise<ToolResult> {
+    if (assembled.owner === 'unknown') return Promise.resolve(unknownFunction(assembled.call.function.name));
+    if (!mayRun)
+      return Promise.resolve(
+        failure('call_limit', 'Too many tool calls: this one was not run. Ask for fewer at once.'),
+      );
+    this.#options.spent.calls += 1;
+    return this.#callOnce(assembled.call, choice);
+  }
+
+  /** M12: the third identical call gets the earlier result and a note. M6: sibling choices share one call. */
+  #callOnce(toolCall: ToolCall, choice: number): Promise<ToolResult> {
+    const key = `${toolCall.function.name} ${canonicalArguments(toolCall.function.arguments)}`;
+    const known = this.#earlier.get(key);
+    if (known && known.choice !== choice) return known.result;
+    if (known && known.times >= 2) return known.result.then(repeated);
+    const result = this.#call(toolCall);
+    this.#earlier.set(key, { choice, times: (known?.times ?? 0) + 1, result });
+    return result;
+  }
+
+  async #call(toolCall: ToolCall): Promise<ToolResult> {
+    const options = this.#options;
+    const leave = await this.#enter();
     try {
       options.signal.throwIfAborted();
       if (options.callsUntil().aborted)
         return failure('run_deadline', 'The time for tool calls is used up. Answer with what is known.');
-      return await doors.call(toolCall, options.callsUntil());
+      return await options.doors.call(toolCall, options.callsUntil());
     } catch (error) {
       options.signal.throwIfAborted();
       if (options.callsUntil().aborted)
@@ -43,41 +86,6 @@ export function createCaller(options: CallerOptions): Caller {
       leave();
     }
   }
-
-  /** M12: the third identical call gets the earlier result and a note. M6: sibling choices share one call. */
-  function callOnce(toolCall: ToolCall, choice: number): Promise<ToolResult> {
-    const key = `${toolCall.function.name} ${canonicalArguments(toolCall.function.arguments)}`;
-    const known = earlier.get(key);
-    if (known && known.choice !== choice) return known.result;
-    if (known && known.times >= 2) return known.result.then(repeated);
-    const result = call(toolCall);
-    earlier.set(key, { choice, times: (known?.times ?? 0) + 1, result });
-    return result;
-  }
-
-  function start(assembled: AssembledCall, choice: number, mayRun: boolean): Promise<ToolResult> {
-    if (assembled.owner === 'unknown') return Promise.resolve(unknownFunction(assembled.call.function.name));
-    if (!mayRun)
-      return Promise.resolve(
-        failure('call_limit', 'Too many tool calls: this one was not run. Ask for fewer at once.'),
-      );
-    spent.calls += 1;
-    return callOnce(assembled.call, choice);
-  }
-
-  return {
-    async callAll(calls, choice) {
-      const allowed = allowedCalls(calls.length, spent, budget);
-      const results = await Promise.all(
-        calls.map((assembled, place) => start(assembled, choice, place < allowed)),
-      );
-      return results.map((result, place) => {
-        if (result.badArguments) spent.badCalls += 1;
-        if (result.call) options.reports.push(result.call);
-        return { role: 'tool', tool_call_id: calls[place]?.call.id ?? '', content: result.content };
-      });
-    },
-  };
 }
 
 /** An error result in the form of every tool result that failed. */

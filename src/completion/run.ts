@@ -13,7 +13,7 @@ import type {
 import { appendElements, readMember, withMembers, type ChatRequest } from '../openai/request.ts';
 import { Answer } from './answer.ts';
 import { mustClose, tooFewTokens, type Budget, type Spent } from './budget.ts';
-import { createCaller, type Caller } from './caller.ts';
+import { Caller } from './caller.ts';
 import { merged } from './merge-streams.ts';
 import { makePart, textOf, type ParkedPart } from './park.ts';
 import {
@@ -73,7 +73,8 @@ export interface RunOptions {
 interface Run extends RunOptions {
   readonly doors: Doors;
   readonly answer: Answer;
-  readonly caller: Caller;
+  /** Made with the first call: most runs make none. */
+  caller: Caller | null;
   readonly assembler: AssemblerOptions;
   readonly first: ChatRequest;
   readonly holdText: boolean;
@@ -118,8 +119,6 @@ async function* withLast(
 }
 
 function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
-  const spent: Spent = { steps: 0, calls: 0, badCalls: 0 };
-  const reports: PluginCall[] = [];
   const tokenMember = ['max_completion_tokens', 'max_tokens'].find(
     (name) => options.budget.tokens === 'perRun' && typeof readMember(request, name) === 'number',
   );
@@ -134,7 +133,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
       created: options.created,
       newId: options.newId,
     }),
-    caller: createCaller({ doors, spent, reports, ...options }),
+    caller: null,
     assembler: {
       ownerOf: (name): Owner =>
         options.clientTools.has(name) ? 'client' : doors.owns(name) ? 'gateway' : 'unknown',
@@ -146,9 +145,9 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
     lastCharacter: new Map(),
     tokenMember: (tokenMember ?? null) as Run['tokenMember'],
     tokensLeft: tokenMember === undefined ? null : (readMember(request, tokenMember) as number),
-    spent,
+    spent: { steps: 0, calls: 0, badCalls: 0 },
     usage: null,
-    reports,
+    reports: [],
     choicesOpen: 0,
   };
 }
@@ -208,6 +207,7 @@ async function* conclude(
     if ((calls.length > 0 || formatMissing) && tooFewTokens(run.tokensLeft)) {
       return finish(run, choice, 'length', top, hidden);
     }
+    run.caller ??= new Caller(run);
     const results = await run.caller.callAll(calls, choice.index);
     if (handsOver) {
       await run.doors.park(
