@@ -134,13 +134,7 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
       newId: options.newId,
     }),
     caller: null,
-    assembler: {
-      ownerOf: (name): Owner =>
-        options.clientTools.has(name) ? 'client' : doors.owns(name) ? 'gateway' : 'unknown',
-      clientHasTools: options.clientTools.size > 0,
-      newId: () => options.newId(9),
-      usedIds: new Set(),
-    },
+    assembler: new CallRules(doors, options),
     holdText: wantsJson(request),
     lastCharacter: new Map(),
     tokenMember: (tokenMember ?? null) as Run['tokenMember'],
@@ -150,6 +144,35 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
     reports: [],
     choicesOpen: 0,
   };
+}
+
+/** What the assemblers of a run share. A class: most runs see no call, and are spared the closures and the set. */
+class CallRules implements AssemblerOptions {
+  readonly #doors: Doors;
+  readonly #options: RunOptions;
+  #usedIds: Set<string> | undefined;
+
+  constructor(doors: Doors, options: RunOptions) {
+    this.#doors = doors;
+    this.#options = options;
+  }
+
+  get clientHasTools(): boolean {
+    return this.#options.clientTools.size > 0;
+  }
+
+  get usedIds(): Set<string> {
+    return (this.#usedIds ??= new Set());
+  }
+
+  ownerOf(name: string): Owner {
+    if (this.#options.clientTools.has(name)) return 'client';
+    return this.#doors.owns(name) ? 'gateway' : 'unknown';
+  }
+
+  newId(): string {
+    return this.#options.newId(9);
+  }
 }
 
 /** Reads the answer of one step; books what it spent. */
