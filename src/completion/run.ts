@@ -78,7 +78,6 @@ interface Run extends RunOptions {
   readonly assembler: AssemblerOptions;
   readonly first: ChatRequest;
   readonly holdText: boolean;
-  readonly lastCharacter: Map<number, string>;
   readonly tokenMember: 'max_completion_tokens' | 'max_tokens' | null;
   tokensLeft: number | null;
   readonly spent: Spent;
@@ -101,7 +100,7 @@ export async function* run(
   options: RunOptions,
 ): AsyncGenerator<Pieces, void, undefined> {
   const state = start(request, doors, options);
-  const outcome = yield* read(state, first, { choice: null, ignoreCalls: false });
+  const outcome = yield* read(state, first, { choice: null, ignoreCalls: false, lastCharacter: undefined });
   state.choicesOpen = outcome.choices.length;
   const choices = outcome.choices.map((choice) => conclude(state, choice, outcome.top));
   const [only] = choices;
@@ -136,7 +135,6 @@ function start(request: ChatRequest, doors: Doors, options: RunOptions): Run {
     caller: null,
     assembler: new CallRules(doors, options),
     holdText: wantsJson(request),
-    lastCharacter: new Map(),
     tokenMember: (tokenMember ?? null) as Run['tokenMember'],
     tokensLeft: tokenMember === undefined ? null : (readMember(request, tokenMember) as number),
     spent: { steps: 0, calls: 0, badCalls: 0 },
@@ -179,10 +177,10 @@ class CallRules implements AssemblerOptions {
 async function* read(
   run: Run,
   { pieces }: UpstreamAnswer,
-  options: Pick<StepOptions, 'choice' | 'ignoreCalls'>,
+  options: Pick<StepOptions, 'choice' | 'ignoreCalls' | 'lastCharacter'>,
 ): AsyncGenerator<Pieces, StepOutcome, undefined> {
-  const { answer, assembler, holdText, lastCharacter } = run;
-  const step = new Step({ answer, assembler, holdText, lastCharacter, ...options });
+  const { answer, assembler, holdText } = run;
+  const step = new Step({ answer, assembler, holdText, ...options });
   const { listener } = run;
   // At once (`PiecesListener`): what comes while the reader waits goes to the listener in one call, as waking every promise
   // on the way would cost more than an event. Of choices that go on side by side, the reader alone keeps the order.
@@ -251,9 +249,10 @@ async function* conclude(
     closing = formatMissing || mustClose(run.spent, run.budget) || run.callsUntil().aborted;
     request = nextRequest(run, hiddenTexts, closing);
     const answer = await run.doors.ask(request, run.signal);
-    const outcome = yield* read(run, answer, { choice: choice.index, ignoreCalls: closing });
+    const { index, lastCharacter } = choice;
+    const outcome = yield* read(run, answer, { choice: index, ignoreCalls: closing, lastCharacter });
     top = outcome.top;
-    choice = outcome.choices[0] ?? silentChoice(choice.index);
+    choice = outcome.choices[0] ?? silentChoice(choice);
   }
   if (closing && !choice.spoke) {
     const { index } = choice;

@@ -26,9 +26,12 @@ export interface StepOptions {
   readonly ignoreCalls: boolean;
   /** The choice of the client's answer that the upstream's only choice is; `null`: they are the same. */
   readonly choice: number | null;
-  /** Last visible character of each choice's text in earlier steps, for the blank line between two texts (M4). */
-  readonly lastCharacter: Map<number, string>;
+  /** Last visible character of the choice's text in earlier steps, for the blank line between two texts (M4). */
+  readonly lastCharacter: string | undefined;
 }
+
+/** Shared, as most streams have no members but those that everybody knows. */
+const none: JsonObject = Object.freeze({});
 
 /** What became of one choice. */
 export interface StepChoice {
@@ -40,6 +43,8 @@ export interface StepChoice {
   readonly finishReason: string | null;
   /** Text or a refusal came. */
   readonly spoke: boolean;
+  /** Last visible character of its text, this step's or that of an earlier one. */
+  readonly lastCharacter: string | undefined;
   /** Visible pieces that wait for the end of the step. */
   readonly held: readonly ChunkChoice[];
   /** Members of delta and choice that are shown once, with the last step. */
@@ -47,10 +52,19 @@ export interface StepChoice {
   readonly rest: JsonObject;
 }
 
-/** A choice of which an upstream said nothing. */
-export function silentChoice(index: number): StepChoice {
-  const message: Message = { role: 'assistant', content: null };
-  return { index, message, calls: [], finishReason: null, spoke: false, held: [], structured: {}, rest: {} };
+/** The next step of a choice of which an upstream said nothing. */
+export function silentChoice({ index, lastCharacter }: StepChoice): StepChoice {
+  return {
+    index,
+    message: { role: 'assistant', content: null },
+    calls: [],
+    finishReason: null,
+    spoke: false,
+    lastCharacter,
+    held: [],
+    structured: none,
+    rest: none,
+  };
 }
 
 /** What one step brought. */
@@ -69,9 +83,6 @@ interface Shown {
   readonly to: Chunk;
   readonly choice: StepChoiceState;
 }
-
-/** Shared: most streams have nothing unknown at their top level. */
-const none: JsonObject = Object.freeze({});
 
 /**
  * One upstream answer, as it is read. A class: thousands are live at once, and closures would cost each some 60 bytes a
@@ -186,17 +197,19 @@ class StepChoiceState {
   #rest: JsonObject = none;
   #finishReason: string | null = null;
   #spoke = false;
+  #lastCharacter: string | undefined;
   #begun = false;
 
   constructor(index: number, options: StepOptions) {
     this.index = index;
     this.#options = options;
+    this.#lastCharacter = options.lastCharacter;
   }
 
   /** Adds text that the shortcut has shown, without a chunk of its own. */
   more(text: string): void {
     this.#message.content = `${this.#message.content as string}${text}`;
-    this.#options.lastCharacter.set(this.index, text.at(-1) ?? '');
+    this.#lastCharacter = text.at(-1) ?? '';
   }
 
   /** True once, at the first piece. */
@@ -242,6 +255,7 @@ class StepChoiceState {
       calls,
       finishReason: this.#finishReason,
       spoke: this.#spoke,
+      lastCharacter: this.#lastCharacter,
       held: this.#held ?? [],
       structured: this.#structured ?? none,
       rest: this.#rest,
@@ -260,9 +274,8 @@ class StepChoiceState {
 
   /** M4: a blank line between the texts of two steps, unless white space is there or log probabilities count it. */
   #separated(text: string, logprobs: Json | undefined): string {
-    const { holdText, lastCharacter } = this.#options;
-    const before = this.#spoke || holdText ? undefined : lastCharacter.get(this.index);
-    lastCharacter.set(this.index, text.at(-1) ?? '');
+    const before = this.#spoke || this.#options.holdText ? undefined : this.#lastCharacter;
+    this.#lastCharacter = text.at(-1) ?? '';
     const apart = before === undefined || isBlank(before) || isBlank(text[0]) || isJsonObject(logprobs);
     return apart ? text : `\n\n${text}`;
   }
