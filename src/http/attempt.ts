@@ -2,28 +2,29 @@
 //
 // What an upstream says passes: tape (run-tape.ts) -> run (completion/run.ts) -> event writer (openai/event-writer.ts), or
 // fold -> log (event-log.ts, body-log.ts) -> response (event-stream.ts, chat-completions.ts).
+import type { ServerResponse } from 'node:http';
 import { answerId, keepSteps } from '../completion/continuity.ts';
 import { fold } from '../completion/fold.ts';
 import { legacyPart, toLegacy } from '../completion/legacy.ts';
 import type { Injected } from '../completion/inject.ts';
-import { lastMessageText, readMessages, type ParkedPart } from '../completion/park.ts';
-import { formatComesLast, run, type Doors, type RunOptions } from '../completion/run.ts';
+import { lastMessageText, readMessages, type Origin, type ParkedPart } from '../completion/park.ts';
+import { formatComesLast, run, type Doors } from '../completion/run.ts';
 import { unchangedAnswer } from '../completion/unchanged.ts';
 import type { Budget } from '../completion/budget.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import type { Pieces, PiecesListener, UpstreamAnswer } from '../openai/chat.ts';
+import type { Pieces, PiecesListener, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
 import { createEventWriter } from '../openai/event-writer.ts';
 import { readElements, readMember, type ChatRequest } from '../openai/request.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { AnswerIds } from './answer-ids.ts';
 import { createBodyLog } from './body-log.ts';
 import { LiveLog, type EventLog, type EventLogOptions, type Source } from './event-log.ts';
-import type { Exchange, ExchangeOptions } from './exchange.ts';
+import type { Exchange, ExchangeOptions, UpstreamContext } from './exchange.ts';
 import type { RefusedTools } from './refused-tools.ts';
-import { createRunRecorder, type RunFacts, type RunRecorder } from './run-record.ts';
+import { RunRecorder, type RunFacts } from './run-record.ts';
 import type { Attempt } from './run-records.ts';
 import type { RunSignals, WatchedRun, WatchRun } from './run-signals.ts';
-import type { RunTape } from './run-tape.ts';
+import type { RunTape, TapedDoors } from './run-tape.ts';
 import { endOfTurn } from './turn.ts';
 
 export interface AttemptOptions extends ExchangeOptions {
@@ -65,8 +66,7 @@ interface AttemptParts {
 interface Begun {
   readonly injected: Injected;
   readonly first: UpstreamAnswer;
-  readonly doors: Doors;
-  readonly newId: RunOptions['newId'];
+  readonly doors: RunDoors;
 }
 
 /** Prepares an attempt. It begins when its log is read, and ends when no response waits for it any more. */
@@ -81,7 +81,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const recorder = createRecorder(exchange, streamed, options);
   const work: Work = { exchange, streamed, signals, tape, options, recorder, headers };
   const kept: EventLogOptions = {
-    keep: tape.keep,
+    keep: (characters) => tape.keep(characters),
     onEnd(failure) {
       // When the signal ended the run, its reason is shown in place of what it led to.
       const shown = failure && { error: signal.aborted ? (signal.reason as unknown) : failure.error };
@@ -90,29 +90,49 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
     },
   };
   const log: EventLog = streamed ? eventLogOf(work, kept) : createBodyLog(() => bodyOf(work), kept);
-  return attemptOf({ id: exchange.request.id, log, headers, tape, watched: signals });
+  return new StartedAttempt({ id: exchange.request.id, log, headers, tape, watched: signals });
 }
 
 /**
  * One that failed or was cut is kept as it is, for minutes and with a thousand others (T6), so it holds what is needed
- * then and no more: made in `prepareAttempt`, its functions would hold all of that. One that ended well becomes an
- * `EndedAttempt`.
+ * then and no more. One that ended well becomes an `EndedAttempt`.
  */
-function attemptOf({ id, log, headers, tape, watched }: AttemptParts): Attempt {
-  let delivered = false;
-  return {
-    id,
-    log,
+class StartedAttempt implements Attempt {
+  readonly id: string;
+  readonly log: EventLog;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #tape: RunTape;
+  readonly #watched: WatchedRun;
+  #delivered = false;
+
+  constructor({ id, log, headers, tape, watched }: AttemptParts) {
+    this.id = id;
+    this.log = log;
+    this.#headers = headers;
+    this.#tape = tape;
+    this.#watched = watched;
+  }
+
+  get released(): Promise<void> {
+    return this.#watched.left;
+  }
+
+  headers(): Readonly<Record<string, string>> {
     // T1: a client must not repeat what has had an effect.
-    headers: () =>
-      log.state() === 'failed' && tape.hadSideEffect() ? { ...headers, 'x-should-retry': 'false' } : headers,
-    serve(response) {
-      watched.serve(response);
-      response.once('close', () => (delivered ||= response.writableFinished && log.state() === 'done'));
-    },
-    delivered: () => delivered,
-    released: watched.left,
-  };
+    const isFinal = this.log.state() === 'failed' && this.#tape.hadSideEffect();
+    return isFinal ? { ...this.#headers, 'x-should-retry': 'false' } : this.#headers;
+  }
+
+  serve(response: ServerResponse): void {
+    this.#watched.serve(response);
+    response.once('close', () => {
+      this.#delivered ||= response.writableFinished && this.log.state() === 'done';
+    });
+  }
+
+  delivered(): boolean {
+    return this.#delivered;
+  }
 }
 
 /** Whether the client asked for a stream. */
@@ -190,65 +210,98 @@ async function begin(work: Work): Promise<Begun> {
 
 /** Opens the doors of a run, and asks the upstream for the first step. */
 async function ask(work: Work, injected: Injected): Promise<Begun> {
-  const { exchange, signals, tape, recorder, headers } = work;
-  const { upstream, tools } = exchange;
-  const context = {
-    ...exchange.context,
-    onAnswer(shown: Readonly<Record<string, string>>, id: string | null) {
-      Object.assign(headers, shown);
-      recorder.onAnswer(id);
-    },
-    ...(injected.names.size > 0 && { toolsIn: exchange.toolsIn }),
-  };
-  const taped = tape.play({ ask: upstream.ask(context), call: tools.call }, signals.signal);
-  const doors = {
-    ask: taped.ask,
-    owns: (name: string) => injected.names.has(name),
-    call: recorder.call(taped.call),
-    ...shelves(work),
-  };
-  return { injected, doors, newId: taped.newId, first: await doors.ask(injected.request, signals.signal) };
+  const doors = new RunDoors(work, injected);
+  return { injected, doors, first: await doors.ask(injected.request, work.signals.signal) };
 }
 
-/** Where a run leaves what its answer hides. */
-function shelves({ exchange, options }: Work): Pick<Doors, 'park' | 'keep'> {
-  const { upstream, consumer, client, legacy, model } = exchange;
-  // Asked late: another upstream may have stood in.
-  const origin = () => ({ upstream: upstream.name, model });
-  const legacyOf = (part: ParkedPart) =>
-    legacyPart(part, readElements(client, 'messages').length, lastMessageText(client));
-  return {
-    async park(part) {
-      const kept = { ...(legacy ? legacyOf(part) : part), ...origin() };
-      await options.parked.put(consumer.partition, kept.visible, kept);
-    },
-    async keep(steps) {
-      const id = answerId(readMessages(client), steps.shown);
-      await options.steps?.put(consumer.partition, [id], keepSteps(steps, origin()));
-    },
-  };
+/** The doors of a run: to the upstream and the plugins through its tape, and to where it leaves what its answer hides. */
+class RunDoors implements Doors, UpstreamContext {
+  readonly headers: UpstreamContext['headers'];
+  readonly authorization: string | null;
+  readonly toolsIn: UpstreamContext['toolsIn'];
+  readonly #work: Work;
+  readonly #names: ReadonlySet<string>;
+  readonly #taped: TapedDoors;
+
+  constructor(work: Work, { names }: Injected) {
+    const { upstream, tools, context, toolsIn } = work.exchange;
+    this.headers = context.headers;
+    this.authorization = context.authorization;
+    this.toolsIn = names.size > 0 ? toolsIn : undefined;
+    this.#work = work;
+    this.#names = names;
+    this.#taped = work.tape.play({ ask: upstream.ask(this), call: tools.call }, work.signals.signal);
+  }
+
+  ask(request: ChatRequest, signal: AbortSignal): Promise<UpstreamAnswer> {
+    return this.#taped.ask(request, signal);
+  }
+
+  onAnswer(shown: Readonly<Record<string, string>>, id: string | null): void {
+    Object.assign(this.#work.headers, shown);
+    this.#work.recorder.onAnswer(id);
+  }
+
+  owns(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  async call(toolCall: ToolCall, signal: AbortSignal): Promise<ToolResult> {
+    const result = await this.#taped.call(toolCall, signal);
+    if (result.call) this.#work.recorder.onPluginCall();
+    return result;
+  }
+
+  async park(part: ParkedPart): Promise<void> {
+    const { exchange, options } = this.#work;
+    const { client, consumer, legacy } = exchange;
+    const asked = legacy
+      ? legacyPart(part, readElements(client, 'messages').length, lastMessageText(client))
+      : part;
+    const kept = { ...asked, ...this.#origin() };
+    await options.parked.put(consumer.partition, kept.visible, kept);
+  }
+
+  async keep(steps: KeptAnswer): Promise<void> {
+    const { exchange, options } = this.#work;
+    const id = answerId(readMessages(exchange.client), steps.shown);
+    await options.steps?.put(exchange.consumer.partition, [id], keepSteps(steps, this.#origin()));
+  }
+
+  newId(length: number): string {
+    return this.#taped.newId(length);
+  }
+
+  /** Asked late: another upstream may have stood in. */
+  #origin(): Origin {
+    const { upstream, model } = this.#work.exchange;
+    return { upstream: upstream.name, model };
+  }
 }
+
+type KeptAnswer = Parameters<Doors['keep']>[0];
 
 /** The run from the answer of its first step on. */
 function goOn(
   { exchange, streamed, signals, tape, options, recorder }: Work,
-  { injected, first, doors, newId }: Begun,
+  { injected, first, doors }: Begun,
   listener: PiecesListener | null = null,
 ): AsyncGenerator<Pieces, void, undefined> {
   const { client, legacy, request } = exchange;
   const answer = run(injected.request, first, doors, {
-    ...signals,
+    signal: signals.signal,
+    callsUntil: () => signals.callsUntil(),
     budget: { ...options.budget, ...fixedLimits },
     clientTools: injected.clientTools,
     lastText: () => lastMessageText(client),
     formatLast: () => formatLast(exchange, injected),
     includeUsage: !streamed || wantsUsage(client),
     trace: traceOf(request.headers['x-plugin-trace']),
-    onStep: recorder.onStep,
+    onStep: (usage, id) => recorder.onStep(usage, id),
     // What a legacy client gets has to be translated first.
     listener: legacy ? null : listener,
     created: tape.created,
-    newId,
+    newId: (length) => doors.newId(length),
   });
   return legacy ? toLegacy(answer) : answer;
 }
@@ -258,12 +311,12 @@ function createRecorder(exchange: Exchange, streamed: boolean, options: AttemptO
   const facts: RunFacts = {
     id: request.id,
     consumer: consumer.name,
-    upstream: () => upstream.name,
+    upstream,
     model,
     stream: streamed,
   };
   const { audit, answerIds } = options;
-  return createRunRecorder(facts, {
+  return new RunRecorder(facts, {
     run(record) {
       answerIds.remember(consumer.partition, record.completionIds, record.upstream);
       audit.run(record);

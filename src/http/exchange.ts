@@ -27,7 +27,7 @@ export interface UpstreamContext extends ClientContext {
   /** Gets the headers to copy into our answer, and the upstream's request id, at each of its answers (`wire.md` F6). */
   readonly onAnswer: (headers: Readonly<Record<string, string>>, requestId: string | null) => void;
   /** The member `tools` for an upstream that takes over and wants it in another form; absent: they are the client's. */
-  readonly toolsIn?: ToolsIn;
+  readonly toolsIn?: ToolsIn | undefined;
 }
 
 /** The text of a request's `tools`, in the form of another upstream. */

@@ -1,30 +1,50 @@
 // A stream's pieces, heard on their way by somebody who does not read them.
-import type { Pieces, PieceSource } from '../openai/chat.ts';
+import type { Pieces, PiecesListener, PieceSource } from '../openai/chat.ts';
+
+/** Who hears. */
+export interface Hearer {
+  readonly hear: (pieces: Pieces) => void;
+  /** The reader has come to the end. */
+  readonly end: () => void;
+}
 
 /**
  * A source that tells what its reader gets, or its listener at once. By hand, as a generator in between would cost three
  * times as much.
  */
-export function overheard(source: PieceSource, hear: (pieces: Pieces) => void, end: () => void): PieceSource {
-  const said = source[Symbol.asyncIterator]();
-  const iterator: AsyncIterator<Pieces> = {
-    async next() {
-      const result = await said.next();
-      if (result.done) end();
-      else hear(result.value);
-      return result;
-    },
-    return: async () => (await said.return?.()) ?? { done: true, value: undefined },
-  };
-  const listen: PieceSource['listen'] =
-    source.listen &&
-    ((listener) =>
-      source.listen?.({
-        ready: listener.ready,
-        hear(pieces) {
-          hear(pieces);
-          listener.hear(pieces);
-        },
-      }));
-  return { listen, [Symbol.asyncIterator]: () => iterator };
+export class Overheard implements PieceSource, AsyncIterator<Pieces> {
+  readonly #source: PieceSource;
+  readonly #said: AsyncIterator<Pieces>;
+  readonly #hearer: Hearer;
+
+  constructor(source: PieceSource, hearer: Hearer) {
+    this.#source = source;
+    this.#said = source[Symbol.asyncIterator]();
+    this.#hearer = hearer;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Pieces>> {
+    const result = await this.#said.next();
+    if (result.done) this.#hearer.end();
+    else this.#hearer.hear(result.value);
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<Pieces>> {
+    return (await this.#said.return?.()) ?? { done: true, value: undefined };
+  }
+
+  listen(listener: PiecesListener): void {
+    this.#source.listen?.({
+      ready: () => listener.ready(),
+      hear: (pieces) => {
+        this.#hearer.hear(pieces);
+        listener.hear(pieces);
+      },
+    });
+  }
 }

@@ -142,7 +142,8 @@ function follow(
   again: () => Promise<Attempt>,
   { shared, watch }: ReplicaRecordsOptions,
 ): Attempt {
-  const { signal, serve, left } = watch();
+  const watched = watch();
+  const { signal } = watched;
   const responses: ServerResponse[] = [];
   let next: Attempt | null = null;
 
@@ -175,10 +176,10 @@ function follow(
     headers: () => next?.headers() ?? {},
     serve(response) {
       responses.push(response);
-      serve(response);
+      watched.serve(response);
       next?.serve(response);
     },
     delivered: () => next?.delivered() ?? false,
-    released: left,
+    released: watched.left,
   };
 }

@@ -1,5 +1,4 @@
 // Watches a run, and writes its one audit record, however it ends.
-import type { Doors, RunOptions } from '../completion/run.ts';
 import { isGatewayError, UpstreamError } from '../errors.ts';
 import type { Usage } from '../openai/chat.ts';
 import type { Audit } from '../telemetry/audit.ts';
@@ -7,80 +6,84 @@ import type { Audit } from '../telemetry/audit.ts';
 export interface RunFacts {
   readonly id: string;
   readonly consumer: string;
-  /** Asked when the record is written: another one may have stood in. */
-  readonly upstream: () => string;
+  /** Its name is asked when the record is written: another one may have stood in. */
+  readonly upstream: { readonly name: string };
   readonly model: string;
   readonly stream: boolean;
 }
 
-export interface RunRecorder {
-  /** The door to the plugins, watched. */
-  readonly call: (call: Doors['call']) => Doors['call'];
-  readonly onStep: RunOptions['onStep'];
-  /** An upstream has answered a request, under this id of its own. */
-  readonly onAnswer: (requestId: string | null) => void;
-  /** Writes the record, when first called; `failure`: what ended the run in place of its answer. */
-  readonly end: (failure: { readonly error: unknown } | null) => void;
-  /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
-  readonly answered: () => boolean;
-  readonly pluginCalls: () => number;
-}
+/** What one attempt at a run has come to. */
+export class RunRecorder {
+  readonly #facts: RunFacts;
+  readonly #audit: Pick<Audit, 'run'>;
+  readonly #begun = performance.now();
+  readonly #completionIds: string[] = [];
+  readonly #upstreamRequestIds: string[] = [];
+  #answered = false;
+  #ended = false;
+  #steps = 0;
+  #pluginCalls = 0;
+  #promptTokens = 0;
+  #completionTokens = 0;
+  #uncountedSteps = 0;
 
-export function createRunRecorder(facts: RunFacts, audit: Pick<Audit, 'run'>): RunRecorder {
-  const begun = performance.now();
-  const completionIds: string[] = [];
-  const upstreamRequestIds: string[] = [];
-  let answered = false;
-  let ended = false;
-  let steps = 0;
-  let pluginCalls = 0;
-  let promptTokens = 0;
-  let completionTokens = 0;
-  let uncountedSteps = 0;
-
-  function write([status, error]: Outcome): void {
-    audit.run({
-      ...facts,
-      upstream: facts.upstream(),
-      status,
-      error,
-      steps,
-      completionIds,
-      upstreamRequestIds,
-      pluginCalls,
-      promptTokens,
-      completionTokens,
-      uncountedSteps,
-      milliseconds: performance.now() - begun,
-    });
+  constructor(facts: RunFacts, audit: Pick<Audit, 'run'>) {
+    this.#facts = facts;
+    this.#audit = audit;
   }
 
-  return {
-    answered: () => answered,
-    pluginCalls: () => pluginCalls,
-    onAnswer(requestId) {
-      answered = true;
-      if (requestId !== null) upstreamRequestIds.push(requestId);
-    },
-    onStep(usage, id) {
-      answered = true; // also when the step is an earlier attempt's
-      steps += 1;
-      if (id !== '') completionIds.push(id.slice(0, 200));
-      const counts = [count(usage, 'prompt_tokens'), count(usage, 'completion_tokens')] as const;
-      promptTokens += counts[0] ?? 0;
-      completionTokens += counts[1] ?? 0;
-      if (counts.includes(null)) uncountedSteps += 1;
-    },
-    call: (call) => async (toolCall, signal) => {
-      const result = await call(toolCall, signal);
-      if (result.call) pluginCalls += 1;
-      return result;
-    },
-    end(failure) {
-      if (!ended) write(failure ? outcomeOf(failure.error) : [200, null]);
-      ended = true;
-    },
-  };
+  /** Whether an upstream has taken a request of the run, in this attempt or an earlier one. */
+  answered(): boolean {
+    return this.#answered;
+  }
+
+  pluginCalls(): number {
+    return this.#pluginCalls;
+  }
+
+  /** An upstream has answered a request, under this id of its own. */
+  onAnswer(requestId: string | null): void {
+    this.#answered = true;
+    if (requestId !== null) this.#upstreamRequestIds.push(requestId);
+  }
+
+  /** A step has ended: what it counted, and the upstream's id of it. */
+  onStep(usage: Usage | null, id: string): void {
+    this.#answered = true; // also when the step is an earlier attempt's
+    this.#steps += 1;
+    if (id !== '') this.#completionIds.push(id.slice(0, 200));
+    const counts = [count(usage, 'prompt_tokens'), count(usage, 'completion_tokens')] as const;
+    this.#promptTokens += counts[0] ?? 0;
+    this.#completionTokens += counts[1] ?? 0;
+    if (counts.includes(null)) this.#uncountedSteps += 1;
+  }
+
+  onPluginCall(): void {
+    this.#pluginCalls += 1;
+  }
+
+  /** Writes the record, when first called; `failure`: what ended the run in place of its answer. */
+  end(failure: { readonly error: unknown } | null): void {
+    if (!this.#ended) this.#write(failure ? outcomeOf(failure.error) : [200, null]);
+    this.#ended = true;
+  }
+
+  #write([status, error]: Outcome): void {
+    this.#audit.run({
+      ...this.#facts,
+      upstream: this.#facts.upstream.name,
+      status,
+      error,
+      steps: this.#steps,
+      completionIds: this.#completionIds,
+      upstreamRequestIds: this.#upstreamRequestIds,
+      pluginCalls: this.#pluginCalls,
+      promptTokens: this.#promptTokens,
+      completionTokens: this.#completionTokens,
+      uncountedSteps: this.#uncountedSteps,
+      milliseconds: performance.now() - this.#begun,
+    });
+  }
 }
 
 type Outcome = readonly [status: number, error: string | null];

@@ -9,13 +9,6 @@ export interface RunSignals {
   readonly callsUntil: () => AbortSignal;
 }
 
-export interface WatchedRun extends RunSignals {
-  /** One more response waits for the run. The run goes on as long as one does. */
-  readonly serve: (response: ServerResponse) => void;
-  /** Resolves when no response waits for it any more. */
-  readonly left: Promise<void>;
-}
-
 /** Watches a run of so many seconds at most. `onGone` hears when all its clients have gone before its end. */
 export type WatchRun = (seconds: number, onGone?: (reason: unknown) => void) => WatchedRun;
 
@@ -31,51 +24,72 @@ export function createRunWatch(stopping: AbortSignal): WatchRun {
   stopping.addEventListener('abort', stop, { once: true });
 
   return (seconds, onGone = nothing) => {
-    const ended = new AbortController();
-    const left = Promise.withResolvers<void>();
-    let waiting = 0;
-    let callsOver = false;
-    /** Most runs call nothing. */
-    let calls: AbortController | undefined;
-    let timer = setTimeout(() => {
-      timer = setTimeout(() => ended.abort(gatewayError('run_timeout', [seconds])), seconds * 200);
-      callsOver = true;
-      calls?.abort();
-    }, seconds * 800);
-    running.add(ended);
-    if (stopping.aborted) ended.abort(stopping.reason);
-
-    // It finds the response in `this`: no closure is made for each.
-    function leave(this: ServerResponse): void {
-      waiting -= 1;
-      if (waiting > 0) return;
-      clearTimeout(timer);
-      running.delete(ended);
-      if (!this.writableFinished) {
-        const reason = gatewayError('client_closed_request');
-        onGone(reason);
-        ended.abort(reason);
-      }
-      // What is kept of an ended run must not hold the run.
-      onGone = nothing;
-      left.resolve();
-    }
-
-    return {
-      signal: ended.signal,
-      callsUntil() {
-        calls ??= endingWith(ended.signal);
-        if (callsOver) calls.abort();
-        return calls.signal;
-      },
-      left: left.promise,
-      serve(response) {
-        waiting += 1;
-        if (response.closed) leave.call(response);
-        else response.once('close', leave);
-      },
-    };
+    const watched = new WatchedRun(seconds, running, onGone);
+    if (stopping.aborted) stop();
+    return watched;
   };
+}
+
+/** A run and the responses that wait for it. It goes on as long as one does. */
+export class WatchedRun implements RunSignals {
+  readonly #running: Set<AbortController>;
+  readonly #ended = new AbortController();
+  readonly #left = Promise.withResolvers<void>();
+  #onGone: (reason: unknown) => void;
+  #waiting = 0;
+  #callsOver = false;
+  /** Most runs call nothing. */
+  #calls: AbortController | undefined;
+  #timer: NodeJS.Timeout;
+
+  constructor(seconds: number, running: Set<AbortController>, onGone: (reason: unknown) => void) {
+    this.#running = running;
+    this.#onGone = onGone;
+    running.add(this.#ended);
+    this.#timer = setTimeout(() => {
+      const timeout = () => this.#ended.abort(gatewayError('run_timeout', [seconds]));
+      this.#timer = setTimeout(timeout, seconds * 200);
+      this.#callsOver = true;
+      this.#calls?.abort();
+    }, seconds * 800);
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Resolves when no response waits for it any more. */
+  get left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  callsUntil(): AbortSignal {
+    this.#calls ??= endingWith(this.signal);
+    if (this.#callsOver) this.#calls.abort();
+    return this.#calls.signal;
+  }
+
+  /** One more response waits for it. */
+  serve(response: ServerResponse): void {
+    this.#waiting += 1;
+    if (response.closed) this.#leave(response);
+    else response.once('close', () => this.#leave(response));
+  }
+
+  #leave(response: ServerResponse): void {
+    this.#waiting -= 1;
+    if (this.#waiting > 0) return;
+    clearTimeout(this.#timer);
+    this.#running.delete(this.#ended);
+    if (!response.writableFinished) {
+      const reason = gatewayError('client_closed_request');
+      this.#onGone(reason);
+      this.#ended.abort(reason);
+    }
+    // What is kept of an ended run must not hold the run.
+    this.#onGone = nothing;
+    this.#left.resolve();
+  }
 }
 
 /** A controller that aborts with a signal, for its reason; `AbortSignal.any` costs several times as much. */

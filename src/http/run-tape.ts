@@ -2,11 +2,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalArguments } from '../completion/canonical.ts';
 import type { Doors } from '../completion/run.ts';
-import type { Chunk, Pieces, PieceSource, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
+import type { Chunk, Pieces, ToolCall, ToolResult, UpstreamAnswer } from '../openai/chat.ts';
 import { chunksOf, GatheredPieces, isMoreText } from '../openai/more-text.ts';
 import type { ChatRequest } from '../openai/request.ts';
 import type { Tools } from './granted-tools.ts';
-import { overheard } from './overheard.ts';
+import { Overheard, type Hearer } from './overheard.ts';
 import { createStepKey } from './step-key.ts';
 import { nameOf, outcomesIn, type CallPlace, type TapePiece } from './tape-piece.ts';
 
@@ -86,181 +86,255 @@ class MadeBefore extends Error {
 }
 
 /** Makes a tape: empty, or with what an earlier run left. */
-export function createRunTape({ keep, link = null, earlier = [] }: TapeOptions): RunTape {
-  /** As JSON text: it is what is counted and what replicas get, and few are ever played again. */
-  const steps = new Map<string, string>();
-  const calls = new Map<string, (TapedCall | undefined)[]>();
-  const begun = earlier.find((piece) => piece.kind === 'begun');
-  /** Drawn at the first id, unless others have to know it: most runs need no id of ours. */
-  let seed = begun ? Buffer.from(begun.seed, 'base64') : link && randomBytes(16);
-  const created = begun?.created ?? Math.floor(Date.now() / 1000);
-  let sideEffect = false;
-  let stepCharacters = 0;
-  if (!begun && seed) link?.note({ kind: 'begun', seed: seed.toString('base64'), created });
-  load(earlier);
+export function createRunTape(options: TapeOptions): RunTape {
+  return new Tape(options);
+}
 
-  function keepStep(key: string, pieces: Pieces): void {
+/** A class, like `Play`: of thousands of live runs, closures would take more room than what they do. */
+class Tape implements RunTape {
+  readonly created: number;
+  readonly #options: TapeOptions;
+  /** As JSON text: it is what is counted and what replicas get, and few are ever played again. */
+  readonly #steps = new Map<string, string>();
+  readonly #calls = new Map<string, (TapedCall | undefined)[]>();
+  /** Drawn at the first id, unless others have to know it: most runs need no id of ours. */
+  #seed: Buffer | null;
+  #sideEffect = false;
+  #stepCharacters = 0;
+
+  constructor(options: TapeOptions) {
+    const { link, earlier = [] } = options;
+    const begun = earlier.find((piece) => piece.kind === 'begun');
+    this.#options = options;
+    this.#seed = begun ? Buffer.from(begun.seed, 'base64') : link ? randomBytes(16) : null;
+    this.created = begun?.created ?? Math.floor(Date.now() / 1000);
+    if (!begun && this.#seed)
+      link?.note({ kind: 'begun', seed: this.#seed.toString('base64'), created: this.created });
+    this.load(earlier);
+  }
+
+  play(live: LiveDoors, signal: AbortSignal): TapedDoors {
+    return new Play(this, live, signal);
+  }
+
+  keep(characters: number): boolean {
+    return this.#options.keep(characters);
+  }
+
+  hadSideEffect(): boolean {
+    return this.#sideEffect;
+  }
+
+  async settled(): Promise<void> {
+    const open = [...this.#calls.values()]
+      .flat()
+      .flatMap((taped) => (taped?.sideEffect ? [taped.result] : []));
+    await Promise.allSettled(open);
+  }
+
+  get link(): TapeLink | null {
+    return this.#options.link ?? null;
+  }
+
+  get seed(): Buffer {
+    return (this.#seed ??= randomBytes(16));
+  }
+
+  isEmpty(): boolean {
+    return this.#steps.size === 0;
+  }
+
+  stepOf(key: string): string | undefined {
+    return this.#steps.get(key);
+  }
+
+  keepStep(key: string, pieces: Pieces): void {
     const text = JSON.stringify(pieces.flatMap(chunksOf));
-    if (stepCharacters + text.length > maxStepCharacters || !keep(text.length)) return;
-    stepCharacters += text.length;
-    steps.set(key, text);
-    link?.note({ kind: 'step', key, chunks: text });
+    if (this.#stepCharacters + text.length > maxStepCharacters || !this.keep(text.length)) return;
+    this.#stepCharacters += text.length;
+    this.#steps.set(key, text);
+    this.link?.note({ kind: 'step', key, chunks: text });
   }
 
   /** The calls of a key so far. The model may have asked for the same call twice: each has its place. */
-  function placesOf(key: string) {
-    const places = calls.get(key) ?? [];
-    calls.set(key, places);
+  placesOf(key: string): (TapedCall | undefined)[] {
+    const places = this.#calls.get(key) ?? [];
+    this.#calls.set(key, places);
     return places;
   }
 
   /** Takes over what an earlier run left, where this one has nothing yet. */
-  function load(left: readonly TapePiece[]): void {
+  load(left: readonly TapePiece[]): void {
     for (const piece of left) {
-      if (piece.kind === 'step' && !steps.has(piece.key)) steps.set(piece.key, piece.chunks);
+      if (piece.kind === 'step' && !this.#steps.has(piece.key)) this.#steps.set(piece.key, piece.chunks);
     }
     for (const { call, result, effect } of outcomesIn(left).values()) {
-      sideEffect ||= effect;
-      placesOf(call.key)[call.place] ??= {
+      this.#sideEffect ||= effect;
+      this.placesOf(call.key)[call.place] ??= {
         sideEffect: effect,
         result: Promise.resolve(result ?? unknownOutcome()),
       };
     }
   }
 
-  /** T6: other replicas know that a call leaves before it does. Throws when it stays. */
-  async function announce(link: TapeLink, call: CallPlace, signal: AbortSignal): Promise<void> {
+  /** A call leaves. T6: other replicas know it before. Throws when it stays. */
+  leave(taped: TapedCall, call: CallPlace, signal: AbortSignal): void | Promise<void> {
+    const { link } = this;
+    if (!link) return this.hasLeft(taped);
+    return this.#announce(link, call, signal).then(() => this.hasLeft(taped));
+  }
+
+  hasLeft(taped: TapedCall): void {
+    taped.sideEffect = this.#sideEffect = true;
+  }
+
+  async #announce(link: TapeLink, call: CallPlace, signal: AbortSignal): Promise<void> {
     const { known, stays } = await link.leave({ kind: 'left', call }, signal);
-    load(known);
+    this.load(known);
     const before = outcomesIn(known).get(nameOf(call));
     if (before || stays) throw new MadeBefore(before?.result ?? unknownOutcome());
     if (!signal.aborted) return;
     link.note({ kind: 'stayed', call });
     throw signal.reason;
   }
+}
 
-  function play(live: LiveDoors, signal: AbortSignal): TapedDoors {
-    const seen = new Map<string, number>();
-    /**
-     * Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. As functions: of a
-     * JSON answer the pieces are made only then.
-     */
-    const pending = new Map<string, () => Pieces>();
-    const keyOf = createStepKey();
-    let ids = 0;
+/** The tape as one attempt plays and fills it. */
+class Play implements TapedDoors {
+  readonly #tape: Tape;
+  readonly #live: LiveDoors;
+  readonly #signal: AbortSignal;
+  readonly #keyOf = createStepKey();
+  readonly #seen = new Map<string, number>();
+  /**
+   * Complete answers whose calls have not begun; the last answer of a run has none, and is not kept. As functions: of a
+   * JSON answer the pieces are made only then.
+   */
+  readonly #pending = new Map<string, () => Pieces>();
+  #ids = 0;
 
-    async function ask(request: ChatRequest, stop: AbortSignal): Promise<UpstreamAnswer> {
-      const key = keyOf(request);
-      const known = steps.get(key);
-      if (known !== undefined) return replay(known);
-      const firstStep = seen.size === 0 && steps.size === 0;
-      const recall = firstStep ? link?.recall : undefined;
-      return recall ? unlessRecalled(recall, key, request, stop) : record(key, await live.ask(request, stop));
-    }
+  constructor(tape: Tape, live: LiveDoors, signal: AbortSignal) {
+    this.#tape = tape;
+    this.#live = live;
+    this.#signal = signal;
+  }
 
-    /** T6: the upstream is asked at once. What it says is heard when no earlier run is to be taken up in its place. */
-    async function unlessRecalled(
-      recall: NonNullable<TapeLink['recall']>,
-      key: string,
-      request: ChatRequest,
-      stop: AbortSignal,
-    ): Promise<UpstreamAnswer> {
-      // (`any` is slow; this is the way of replicas alone.)
-      const superseded = new AbortController();
-      const fresh = live.ask(request, AbortSignal.any([stop, superseded.signal]));
-      fresh.catch(() => undefined);
-      load((await recall) ?? []);
-      const known = steps.get(key);
-      if (known === undefined) return record(key, await fresh);
-      superseded.abort();
-      return replay(known);
-    }
+  async ask(request: ChatRequest, stop: AbortSignal): Promise<UpstreamAnswer> {
+    const key = this.#keyOf(request);
+    const known = this.#tape.stepOf(key);
+    if (known !== undefined) return replay(known);
+    const firstStep = this.#seen.size === 0 && this.#tape.isEmpty();
+    const recall = firstStep ? this.#tape.link?.recall : undefined;
+    if (recall) return this.#unlessRecalled(recall, key, request, stop);
+    return this.#record(key, await this.#live.ask(request, stop));
+  }
 
-    function record(key: string, answer: UpstreamAnswer): UpstreamAnswer {
-      if (!answer.whole) return { whole: null, pieces: listen(key, answer.pieces) };
-      pending.set(key, () => answer.pieces.flat());
+  async call(toolCall: ToolCall, stop: AbortSignal): Promise<ToolResult> {
+    stop.throwIfAborted();
+    for (const [key, pieces] of this.#pending) this.#tape.keepStep(key, pieces());
+    this.#pending.clear();
+    const { name, arguments: text } = toolCall.function;
+    const key = `${name} ${canonicalArguments(text)}`;
+    const places = this.#tape.placesOf(key);
+    const place = this.#seen.get(key) ?? 0;
+    this.#seen.set(key, place + 1);
+    const taped = (places[place] ??= this.#send(toolCall, { key, place }, stop));
+    return resultOf(taped, stop, this.#signal);
+  }
+
+  newId(length: number): string {
+    return idOf(this.#tape.seed, (this.#ids += 1), length);
+  }
+
+  /** T6: the upstream is asked at once. What it says is heard when no earlier run is to be taken up in its place. */
+  async #unlessRecalled(
+    recall: NonNullable<TapeLink['recall']>,
+    key: string,
+    request: ChatRequest,
+    stop: AbortSignal,
+  ): Promise<UpstreamAnswer> {
+    // (`any` is slow; this is the way of replicas alone.)
+    const superseded = new AbortController();
+    const fresh = this.#live.ask(request, AbortSignal.any([stop, superseded.signal]));
+    fresh.catch(() => undefined);
+    this.#tape.load((await recall) ?? []);
+    const known = this.#tape.stepOf(key);
+    if (known === undefined) return this.#record(key, await fresh);
+    superseded.abort();
+    return replay(known);
+  }
+
+  #record(key: string, answer: UpstreamAnswer): UpstreamAnswer {
+    if (answer.whole) {
+      this.#pending.set(key, () => answer.pieces.flat());
       return answer;
     }
+    const { pieces } = answer;
+    const recorded = new RecordedStep((kept) => this.#pending.set(key, () => kept));
+    if (Symbol.asyncIterator in pieces) return { whole: null, pieces: new Overheard(pieces, recorded) };
+    pieces.forEach((some) => recorded.hear(some));
+    recorded.end();
+    return answer;
+  }
 
-    function listen(key: string, answer: PieceSource | readonly Pieces[]): PieceSource | readonly Pieces[] {
-      let gathered: GatheredPieces | null = new GatheredPieces();
-      let chunks = 0;
-      const keepThem = (pieces: Pieces): void => {
-        for (const piece of pieces) chunks += isMoreText(piece) ? piece.texts.length : 1;
-        if (chunks > maxChunks) gathered = null;
-        for (const piece of pieces) gathered?.add(piece);
-      };
-      const end = (): void => {
-        const kept = gathered?.pieces;
-        if (kept) pending.set(key, () => kept);
-      };
-      if (Symbol.asyncIterator in answer) return overheard(answer, keepThem, end);
-      answer.forEach(keepThem);
-      end();
-      return answer;
-    }
-
-    /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
-    function send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal): TapedCall {
-      const own = new AbortController();
-      const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
-      const places = placesOf(call.key);
-      // Its own place alone: when an attempt that was cut learns of it late, the next one may have sent the call again.
-      const forget = (): void => {
-        if (places[call.place] === taped) places[call.place] = undefined;
-      };
-      const cancel = (): void => {
-        if (taped.sideEffect) return;
-        forget();
-        own.abort(stop.reason);
-      };
-      const leaves = (): void => void (taped.sideEffect = sideEffect = true);
-      stop.addEventListener('abort', cancel, { once: true });
-      taped.result = live
-        .call(toolCall, own.signal, () => (link ? announce(link, call, own.signal).then(leaves) : leaves()))
-        .then((result) => {
-          keep(result.content.length);
-          link?.note({ kind: 'result', call, result });
-          return result;
-        })
-        .catch((error: unknown) => {
-          if (error instanceof MadeBefore) {
-            leaves();
-            return error.result;
-          }
-          if (taped.sideEffect) return unknownOutcome();
-          forget();
-          throw error;
-        })
-        .finally(() => stop.removeEventListener('abort', cancel));
-      taped.result.catch(() => undefined);
-      return taped;
-    }
-
-    return {
-      ask,
-      async call(toolCall, stop) {
-        stop.throwIfAborted();
-        for (const [key, pieces] of pending) keepStep(key, pieces());
-        pending.clear();
-        const { name, arguments: text } = toolCall.function;
-        const key = `${name} ${canonicalArguments(text)}`;
-        const places = placesOf(key);
-        const place = seen.get(key) ?? 0;
-        seen.set(key, place + 1);
-        const taped = (places[place] ??= send(toolCall, { key, place }, stop));
-        return resultOf(taped, stop, signal);
-      },
-      newId: (length) => idOf((seed ??= randomBytes(16)), (ids += 1), length),
+  /** Sends a call off. Until it may have changed something, the attempt's end is its end. */
+  #send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal): TapedCall {
+    const tape = this.#tape;
+    const own = new AbortController();
+    const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
+    const places = tape.placesOf(call.key);
+    // Its own place alone: when an attempt that was cut learns of it late, the next one may have sent the call again.
+    const forget = (): void => {
+      if (places[call.place] === taped) places[call.place] = undefined;
     };
+    const cancel = (): void => {
+      if (taped.sideEffect) return;
+      forget();
+      own.abort(stop.reason);
+    };
+    stop.addEventListener('abort', cancel, { once: true });
+    taped.result = this.#live
+      .call(toolCall, own.signal, () => tape.leave(taped, call, own.signal))
+      .then((result) => {
+        tape.keep(result.content.length);
+        tape.link?.note({ kind: 'result', call, result });
+        return result;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof MadeBefore) {
+          tape.hasLeft(taped);
+          return error.result;
+        }
+        if (taped.sideEffect) return unknownOutcome();
+        forget();
+        throw error;
+      })
+      .finally(() => stop.removeEventListener('abort', cancel));
+    taped.result.catch(() => undefined);
+    return taped;
+  }
+}
+
+/** The pieces of a step as they come, kept unless there are too many. */
+class RecordedStep implements Hearer {
+  readonly #onEnd: (kept: Pieces) => void;
+  #gathered: GatheredPieces | null = new GatheredPieces();
+  #chunks = 0;
+
+  /** `onEnd` gets them when the step is over, unless there were too many. */
+  constructor(onEnd: (kept: Pieces) => void) {
+    this.#onEnd = onEnd;
   }
 
-  async function settled(): Promise<void> {
-    const open = [...calls.values()].flat().flatMap((taped) => (taped?.sideEffect ? [taped.result] : []));
-    await Promise.allSettled(open);
+  hear(pieces: Pieces): void {
+    for (const piece of pieces) this.#chunks += isMoreText(piece) ? piece.texts.length : 1;
+    if (this.#chunks > maxChunks) this.#gathered = null;
+    for (const piece of pieces) this.#gathered?.add(piece);
   }
 
-  return { play, keep, hadSideEffect: () => sideEffect, created, settled };
+  end(): void {
+    if (this.#gathered) this.#onEnd(this.#gathered.pieces);
+  }
 }
 
 function replay(step: string): UpstreamAnswer {

@@ -23,7 +23,7 @@ export interface AskContext {
   /** Gets the headers that the client may see, at each successful answer (F6). */
   readonly onAnswer: (headers: Record<string, string>, requestId: string | null) => void;
   /** The member `tools` in the form of an upstream that takes over (`openapi.md` S9); absent: it is the same for all. */
-  readonly toolsIn?: (form: FunctionForm) => string | undefined;
+  readonly toolsIn?: ((form: FunctionForm) => string | undefined) | undefined;
 }
 
 /** Asks once. Throws a `GatewayError`, an `UpstreamError`, or the signal's reason; so does what reads the answer. */

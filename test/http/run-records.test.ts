@@ -23,7 +23,7 @@ function attempt(text: string, effect = false) {
       }
       yield text;
     }
-    const log = new LiveLog(say(), { keep: tape.keep });
+    const log = new LiveLog(say(), { keep: (characters) => tape.keep(characters) });
     return {
       id: String((number += 1)),
       log,
@@ -96,7 +96,7 @@ test('T6: a record that makes room by its own going takes none along', async () 
   const records = createRunRecords({ ...recordLimits, characters: 1000 });
   let late = (_characters: number): boolean => true;
   const made = records.join(marks('a'), (tape) => {
-    late = tape.keep;
+    late = (characters) => tape.keep(characters);
     return attempt('x'.repeat(600))(tape);
   });
   await finish(made);
