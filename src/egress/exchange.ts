@@ -1,6 +1,6 @@
 // One outgoing request from its dispatch to the last byte of its answer: deadlines, limits, the names of failures.
 import { errors, type Dispatcher } from 'undici';
-import { AnswerBody } from './answer-body.ts';
+import { AnswerBody, type BodyEvents } from './answer-body.ts';
 import { decodeAnswer, decoderOf } from './decode.ts';
 import { EgressError, type Asked, type EgressAnswer } from './egress.ts';
 
@@ -19,7 +19,7 @@ type Headers = EgressAnswer['headers'];
  * Handles the events of one request. undici's own timeouts are idle-only and coarse, and endless 103s defeat them
  * (N5), so the three deadlines are kept here; every failure destroys the socket (E10).
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, BodyEvents {
   /** Rejects with {@link EgressError}, or with the signal's reason. */
   readonly answer: Promise<EgressAnswer>;
   /** Set when a connection takes the request. */
@@ -66,7 +66,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Small buffers that keep the large one they were cut from for as long as the answer flows.
     controller.rawHeaders = null;
     try {
-      this.#resolve(this.#begin(controller, status, headers));
+      this.#resolve(this.#begin(status, headers));
       this.#await();
     } catch (error) {
       this.#fail(error as Error);
@@ -94,16 +94,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(nameFailure(this.#request, error, { began: this.#body !== null, reusedSocket }));
   }
 
-  #begin(controller: Dispatcher.DispatchController, status: number, headers: Headers): EgressAnswer {
+  #begin(status: number, headers: Headers): EgressAnswer {
     const bodiless = this.#request.method === 'HEAD' || status === 204 || status === 304;
     const decoder = bodiless ? null : decoderOf(this.#request, headers);
     if (!bodiless && Number(headers['content-length']) > this.#request.limits.maxBytes) {
       throw tooLarge(this.#request);
     }
-    const body = new AnswerBody({
-      onDrained: () => this.#resume(controller),
-      onLeft: (unread) => this.#leave(controller, unread),
-    });
+    const body = new AnswerBody(this);
     this.#body = body;
     return decoder
       ? { status, headers: plain(headers), body: decodeAnswer(body, decoder, this.#request) }
@@ -116,17 +113,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#wait);
   }
 
-  #resume(controller: Dispatcher.DispatchController): void {
-    if (!controller.paused || this.#done) return;
+  onDrained(): void {
+    const controller = this.#controller;
+    if (!controller?.paused || this.#done) return;
     this.#await();
     controller.resume();
   }
 
   /** The reader stops before the end: if nothing but the end comes, the socket may live (`wire.md` D2). */
-  #leave(controller: Dispatcher.DispatchController, unread: number): void {
+  onLeft(unread: number): void {
     if (this.#done) return;
     this.#left = true;
-    if (controller.paused || unread > 0) return this.#fail(abandoned());
+    if (this.#controller?.paused || unread > 0) return this.#fail(abandoned());
     clearTimeout(this.#wait);
     this.#wait = setTimeout(() => this.#fail(abandoned()), lingerTime);
   }

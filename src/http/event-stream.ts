@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { doneEvent, encodeEvent, keepAliveComment } from '../openai/event-stream.ts';
 import { wireError } from './error-answer.ts';
-import type { LogReader } from './event-log.ts';
+import type { LogListener, LogReader } from './event-log.ts';
 import { drained } from './pour.ts';
 
 /** Headers of every stream (`wire.md` E13). */
@@ -21,62 +21,80 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** A stream that may begin: its status is known. */
-export interface OpenStream {
-  /** Writes the events, then the end. A slow reader pauses the run (`wire.md` K10). Never throws. */
-  readonly pour: (response: ServerResponse) => Promise<void>;
-}
-
 /**
  * Waits for the first event, at most one heartbeat. A failure before the first byte is thrown, so that it becomes an
  * answer with a status; a later one is an event `{"error":...}` and the end, never a clean one (E11).
  */
 export async function openEventStream(events: LogReader, options: StreamOptions): Promise<OpenStream> {
-  let first: ReturnType<LogReader['next']> | null = events.next();
+  const first = events.next();
   const started = await startsWithin(first, heartbeat);
-  return {
-    async pour(response) {
-      // One timer, put off by each write: setting one anew for each event would cost more.
-      const beat = setTimeout(() => {
-        if (!response.writableNeedDrain) response.write(keepAliveComment);
-        beat.refresh();
-      }, heartbeat);
-      response.once('close', () => {
-        clearTimeout(beat);
-        // The run is aborted by its own signal: nothing has to be awaited.
-        events.return?.().catch(() => undefined);
-      });
-      if (!started) response.write(keepAliveComment);
-      // At once (`PiecesListener`): what the upstream says while this waits is written by its own call, unless the client is slow.
-      events.listen?.({
-        ready: () => !response.writableNeedDrain && !response.destroyed,
-        hear(piece) {
-          beat.refresh();
-          response.write(piece);
-        },
-      });
-      // An async function keeps its locals while it waits, here the last text: a plain one takes and writes it.
-      const show = ({ done, value }: IteratorResult<string, void>): boolean => {
-        if (done || response.destroyed) return false;
-        beat.refresh();
-        response.write(value);
-        return true;
-      };
-      const next = () => {
-        const coming = first ?? events.next();
-        first = null;
-        return coming.then(show);
-      };
-      try {
-        while (await next()) if (response.writableNeedDrain) await drained(response);
-        if (!response.destroyed) response.end(doneEvent);
-      } catch (error) {
-        options.onFailure(error);
-        response.end(encodeEvent(JSON.stringify(wireError(error, options.requestId).body)));
-      } finally {
-        clearTimeout(beat);
-      }
-    },
+  return new OpenStream(events, { ...options, first, started });
+}
+
+/** A stream that may begin: its status is known. It writes what its log says, asked for or at once. */
+export class OpenStream implements LogListener {
+  readonly #events: LogReader;
+  readonly #options: StreamOptions & { readonly started: boolean };
+  #first: ReturnType<LogReader['next']> | null;
+  #response: ServerResponse | null = null;
+  #beat: NodeJS.Timeout | undefined;
+
+  constructor(
+    events: LogReader,
+    { first, ...options }: StreamOptions & { first: ReturnType<LogReader['next']>; started: boolean },
+  ) {
+    this.#events = events;
+    this.#options = options;
+    this.#first = first;
+  }
+
+  /** Writes the events, then the end. A slow reader pauses the run (`wire.md` K10). Never throws. */
+  async pour(response: ServerResponse): Promise<void> {
+    this.#response = response;
+    // One timer, put off by each write: setting one anew for each event would cost more.
+    this.#beat = setTimeout(() => {
+      if (!response.writableNeedDrain) response.write(keepAliveComment);
+      this.#beat?.refresh();
+    }, heartbeat);
+    response.once('close', () => {
+      clearTimeout(this.#beat);
+      // The run is aborted by its own signal: nothing has to be awaited.
+      this.#events.return?.().catch(() => undefined);
+    });
+    if (!this.#options.started) response.write(keepAliveComment);
+    this.#events.listen?.(this);
+    try {
+      while (await this.#next()) if (response.writableNeedDrain) await drained(response);
+      if (!response.destroyed) response.end(doneEvent);
+    } catch (error) {
+      this.#options.onFailure(error);
+      response.end(encodeEvent(JSON.stringify(wireError(error, this.#options.requestId).body)));
+    } finally {
+      clearTimeout(this.#beat);
+    }
+  }
+
+  // At once (`PiecesListener`): what the upstream says while this waits is written by its own call, unless the client is slow.
+  ready(): boolean {
+    return this.#response?.writableNeedDrain === false && !this.#response.destroyed;
+  }
+
+  hear(text: string): void {
+    this.#beat?.refresh();
+    this.#response?.write(text);
+  }
+
+  #next(): Promise<boolean> {
+    const coming = this.#first ?? this.#events.next();
+    this.#first = null;
+    return coming.then(this.#show);
+  }
+
+  // An async function keeps its locals while it waits, here the last text: a plain one takes and writes it.
+  readonly #show = ({ done, value }: IteratorResult<string, void>): boolean => {
+    if (done || this.#response?.destroyed) return false;
+    this.hear(value);
+    return true;
   };
 }
 

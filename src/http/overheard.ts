@@ -17,6 +17,12 @@ export class Overheard implements PieceSource, AsyncIterator<Pieces> {
   readonly #said: AsyncIterator<Pieces>;
   readonly #hearer: Hearer;
 
+  readonly #tell = (result: IteratorResult<Pieces>): IteratorResult<Pieces> => {
+    if (result.done) this.#hearer.end();
+    else this.#hearer.hear(result.value);
+    return result;
+  };
+
   constructor(source: PieceSource, hearer: Hearer) {
     this.#source = source;
     this.#said = source[Symbol.asyncIterator]();
@@ -27,11 +33,8 @@ export class Overheard implements PieceSource, AsyncIterator<Pieces> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Pieces>> {
-    const result = await this.#said.next();
-    if (result.done) this.#hearer.end();
-    else this.#hearer.hear(result.value);
-    return result;
+  next(): Promise<IteratorResult<Pieces>> {
+    return this.#said.next().then(this.#tell);
   }
 
   async return(): Promise<IteratorResult<Pieces>> {

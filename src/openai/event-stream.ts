@@ -42,13 +42,13 @@ export class EventDecoder {
   }
 
   #take(text: string): void {
-    const { shortcut } = this.#options;
+    const options = this.#options;
     const lines = this.#lines;
     lines.open(text);
     for (;;) {
       // The shortcut: whole events that are known by their text skip the splitter and the parser.
-      const fresh = shortcut && this.#size === 0 ? lines.place() : null;
-      if (fresh !== null) lines.skip(shortcut?.(text, fresh) ?? fresh);
+      const fresh = options.shortcut && this.#size === 0 ? lines.place() : null;
+      if (fresh !== null) lines.skip(options.shortcut?.(text, fresh) ?? fresh);
       const line = lines.next();
       if (line === null) break;
       this.#count(line.length);

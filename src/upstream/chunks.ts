@@ -2,9 +2,17 @@
 import type { EgressAnswer } from '../egress/egress.ts';
 import { gatewayError } from '../errors.ts';
 import type { AnswerReader } from '../openai/answer-reader.ts';
-import type { JsonObject, Piece, Pieces, PieceSource, UpstreamAnswer, WholeAnswer } from '../openai/chat.ts';
+import type {
+  JsonObject,
+  Piece,
+  Pieces,
+  PiecesListener,
+  PieceSource,
+  UpstreamAnswer,
+  WholeAnswer,
+} from '../openai/chat.ts';
 import { isJsonObject } from '../openai/exact-json.ts';
-import { EventDecoder, EventTooLargeError } from '../openai/event-stream.ts';
+import { EventDecoder, EventTooLargeError, type EventDecoderOptions } from '../openai/event-stream.ts';
 import { failureWithin, type Speaker } from './failure.ts';
 
 /** The longest JSON answer, in bytes (section 8). */
@@ -31,9 +39,7 @@ export async function openAnswer(
   }
   if (type === 'text/event-stream') {
     const events = new EventReader(answer, speaker, reader, named);
-    const pieces = events.read();
-    const first = await pieces.next();
-    return { whole: null, pieces: first.done ? [] : firstAndRest(first.value, pieces, events) };
+    return { whole: null, pieces: (await events.open()) ? events : [] };
   }
   if (type === 'application/json' || type.endsWith('+json')) return readJson(answer, speaker, reader);
   await answer.body[Symbol.asyncIterator]().return?.();
@@ -42,39 +48,18 @@ export async function openAnswer(
 }
 
 /**
- * The pieces of a stream of which the first ones have been read. By hand: a generator in between would cost each event its
- * promises.
- */
-function firstAndRest(
-  first: Pieces,
-  rest: AsyncGenerator<Pieces, void, undefined>,
-  { listen }: EventReader,
-): PieceSource {
-  let waiting: Pieces | null = first;
-  const pieces: AsyncIterator<Pieces> = {
-    next() {
-      if (!waiting) return rest.next();
-      const value = waiting;
-      waiting = null; // the stream may go on for minutes
-      return Promise.resolve({ done: false, value });
-    },
-    return: () => rest.return(),
-  };
-  return { listen, [Symbol.asyncIterator]: () => pieces };
-}
-
-/**
  * Reads an event stream. A class, so that its generator function is made once: to one made anew for each stream V8 gives
  * hidden classes of its own, which hold the stream until the next full collection.
  */
-class EventReader {
-  /** At once; `undefined` where the bytes have to be decoded by a stream of Node's, which has no such way. */
-  readonly listen: PieceSource['listen'];
+class EventReader implements PieceSource, AsyncIterator<Pieces, void>, EventDecoderOptions {
   readonly #body: EgressAnswer['body'];
   readonly #speaker: Speaker;
   readonly #reader: AnswerReader;
   readonly #named: (error: unknown) => unknown;
   readonly #decoder: EventDecoder;
+  readonly #rest: AsyncGenerator<Pieces, void, undefined>;
+  /** Read when the stream was opened, and waiting for the reader. */
+  #first: Pieces | null = null;
   /** What the bytes at hand bring. */
   #pieces: Piece[] | null = null;
   #size = 0;
@@ -94,17 +79,58 @@ class EventReader {
     this.#speaker = speaker;
     this.#reader = reader;
     this.#named = named;
-    this.#decoder = new EventDecoder({
-      maxEventBytes: reader.maxEventBytes,
-      onEvent: (data) => this.#take(data),
-      shortcut: (text, at) => this.#takeMore(text, at),
-    });
-    this.listen =
-      body.listen &&
-      (({ ready, hear }) => body.listen?.({ ready, hear: (bytes) => this.#hear(bytes, hear) }));
+    this.#decoder = new EventDecoder(this);
+    this.#rest = this.#read();
   }
 
-  async *read(): AsyncGenerator<Pieces, void, undefined> {
+  /** Resolves when the first pieces are there; `false`: there are none. Throws what makes the answer a failure. */
+  async open(): Promise<boolean> {
+    const { value, done } = await this.#rest.next();
+    if (!done) this.#first = value;
+    return !done;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  // By hand: a generator in between would cost each event its promises.
+  next(): Promise<IteratorResult<Pieces, void>> {
+    const first = this.#first;
+    if (!first) return this.#rest.next();
+    this.#first = null; // the stream may go on for minutes
+    return Promise.resolve({ done: false, value: first });
+  }
+
+  return(): Promise<IteratorResult<Pieces, void>> {
+    return this.#rest.return();
+  }
+
+  /** At once; in vain where the bytes have to be decoded by a stream of Node's, which has no such way. */
+  listen({ ready, hear }: PiecesListener): void {
+    this.#body.listen?.({ ready, hear: (bytes) => this.#hear(bytes, hear) });
+  }
+
+  get maxEventBytes(): number {
+    return this.#reader.maxEventBytes;
+  }
+
+  onEvent(data: string): void {
+    if (this.#done) return; // D2: what comes behind it is not read
+    this.#events += 1;
+    this.#done = data === '[DONE]';
+    if (!this.#done) this.#pieces?.push(...readEvent(data, this.#speaker, this.#reader));
+  }
+
+  shortcut(text: string, at: number): number {
+    const found = this.#done ? null : this.#reader.more(text, at);
+    if (!found) return at;
+    this.#events += 1;
+    this.#pieces?.push(found.piece);
+    return found.next;
+  }
+
+  async *#read(): AsyncGenerator<Pieces, void, undefined> {
     const { name } = this.#speaker;
     const { maxEventBytes } = this.#reader;
     try {
@@ -151,21 +177,6 @@ class EventReader {
     // alive for the collector of the young, thrown away or not.
     this.#pieces = null;
     return some;
-  }
-
-  #take(data: string): void {
-    if (this.#done) return; // D2: what comes behind it is not read
-    this.#events += 1;
-    this.#done = data === '[DONE]';
-    if (!this.#done) this.#pieces?.push(...readEvent(data, this.#speaker, this.#reader));
-  }
-
-  #takeMore(text: string, at: number): number {
-    const found = this.#done ? null : this.#reader.more(text, at);
-    if (!found) return at;
-    this.#events += 1;
-    this.#pieces?.push(found.piece);
-    return found.next;
   }
 }
 
