@@ -156,10 +156,13 @@ function restoredStep(seen: Message, part: ParkedPart, answers: readonly string[
   const ours = new Map(part.results.map((result) => [result.tool_call_id, JSON.stringify(result)]));
   const ordered = calls.flatMap(({ id }) => ours.get(id) ?? answerById.get(id) ?? []);
   const strangers = answers.filter((text) => !ordered.includes(text));
-  const hidden = edited
-    ? part.hidden.map(({ content: _content, ...rest }) => ({ ...rest, content: _content }))
-    : part.hidden;
+  const hidden = edited ? part.hidden.map(withoutText) : part.hidden;
   return [...hidden.map((one) => JSON.stringify(one)), JSON.stringify(message), ...ordered, ...strangers];
+}
+
+/** P6: a hidden message once the client has edited what it was shown of it. The results of its calls stay. */
+function withoutText(message: Message): Message {
+  return message.role === 'assistant' ? { ...message, content: null } : message;
 }
 
 /** P6: the client's text counts unless it is equal after trimming, empty or absent. */

@@ -268,6 +268,28 @@ scenario('40: own steps before a step of client calls alone come back too (P2)',
   assert.equal(gateway.api.requests.length, 1);
 });
 
+scenario(
+  '40: what the client was shown of hidden steps and edited is not told twice (P6)',
+  async (t, mode) => {
+    const gateway = await startGateway(t, {
+      script: [
+        says({ text: 'Let me look.', calls: [{ ...oslo, id: 'call_first' }] }),
+        says({ text: 'Now yours.', calls: [oslo, fjord] }),
+        says({ text: 'A bay.' }),
+      ],
+    });
+    const [, message, ...results] = followUp(await ask(gateway, mode, { tools }));
+    assert.equal(message?.content, 'Let me look.\n\nNow yours.');
+    const edited = { ...message, content: 'Let me look.\n\nNow mine.' } as typeof message;
+    await ask(gateway, mode, { tools, messages: [...question, edited, ...results] });
+    const sent = gateway.upstream.chats[2]?.json['messages'] as JsonObject[];
+    assert.deepEqual(
+      sent.filter(({ role }) => role === 'assistant').map(({ content }) => content),
+      [null, 'Let me look.\n\nNow mine.'],
+    );
+  },
+);
+
 scenario('40: another model gets the part without the reasoning of the first (P6)', async (t, mode) => {
   for (const [model, reasoning] of [
     ['test-model', 'Because.'],
