@@ -150,7 +150,7 @@ function shortId(id: string): string {
 function restoredStep(seen: Message, part: ParkedPart, answers: readonly string[]): string[] {
   const kept = new Set(callsOf(seen).map(({ id }) => id));
   const calls = callsOf(part.message).filter(({ id }) => !part.visible.includes(id) || kept.has(id));
-  const edited = wasEdited(seen.content, part.message.content);
+  const edited = wasEdited(seen.content, part);
   const message = { ...part.message, ...(edited && { content: seen.content }), tool_calls: calls };
   const answerById = new Map(answers.map((text) => [parseMessage(text).tool_call_id, text]));
   const ours = new Map(part.results.map((result) => [result.tool_call_id, JSON.stringify(result)]));
@@ -165,10 +165,18 @@ function withoutText(message: Message): Message {
   return message.role === 'assistant' ? { ...message, content: null } : message;
 }
 
-/** P6: the client's text counts unless it is equal after trimming, empty or absent. */
-function wasEdited(seen: Json | undefined, original: Json | undefined): boolean {
-  const text = textOf(seen).trim();
-  return text !== '' && !text.endsWith(textOf(original).trim());
+/**
+ * P6: the client's text counts unless it is empty, absent, or what the client was shown: the texts of all steps, or that
+ * of the last one alone (M4). Compared without blanks: those between two texts are nobody's words.
+ */
+function wasEdited(seen: Json | undefined, { hidden, message }: ParkedPart): boolean {
+  const earlier = hidden.filter(({ role }) => role === 'assistant').map(({ content }) => bareText(content));
+  const [text, last] = [bareText(seen), bareText(message.content)];
+  return text !== '' && text !== last && text !== earlier.join('') + last;
+}
+
+function bareText(content: Json | undefined): string {
+  return textOf(content).replaceAll(/\s+/g, '');
 }
 
 /** The tool messages that follow an assistant message. */

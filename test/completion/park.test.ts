@@ -93,6 +93,43 @@ test('P6: a text that the client edited stays', () => {
   assert.equal(messages[3]?.['content'], 'My own words');
 });
 
+const [asking, ...found] = hidden;
+const shownBefore = { ...part, hidden: [{ ...asking, content: 'Let me look.' } as Message, ...found] };
+
+/** The texts of the hidden message and of the full one, where the client sends such a text. */
+function restoredTexts(sent: Json, kept = shownBefore): (Json | undefined)[] {
+  const messages = follow([user, seen([theirs, other], sent), ...answers], [kept]) as JsonObject[];
+  return messages.filter(({ role }) => role === 'assistant').map(({ content }) => content);
+}
+
+test('P6: the words of a client stay when they stand for the text of an earlier step alone', () => {
+  const silent = { ...shownBefore, message: { ...full, content: null } };
+  assert.deepEqual(restoredTexts('My own words', silent), [null, 'My own words']);
+});
+
+test('P6: an edit stays that leaves the end of the text as it was', () => {
+  for (const edit of ['Let me think.\n\nBoth.', 'Not Both.', 'Let me look. Not Both.'])
+    assert.deepEqual(restoredTexts(edit), [null, edit]);
+  assert.equal(restoredTexts('Not Both.', part)[1], 'Not Both.');
+});
+
+test('P6: what a client was shown is no edit, in whatever form it comes back', () => {
+  const parts = ['Let me look.', '\n\nBoth.'].map((text) => ({ type: 'text', text }));
+  const forms: Json[] = [
+    'Let me look.\n\nBoth.',
+    ' Let me look.\nBoth.\n',
+    'Let me look.Both.',
+    parts,
+    '',
+    null,
+  ];
+  for (const form of forms) assert.deepEqual(restoredTexts(form), ['Let me look.', 'Both.']);
+});
+
+test('P6: the text of the last step alone is no edit: with a JSON format the client gets no other', () => {
+  assert.deepEqual(restoredTexts('Both.'), ['Let me look.', 'Both.']);
+});
+
 test('the part comes back in every later request, with the turns behind it untouched', () => {
   const later: Json[] = [
     { role: 'assistant', content: 'Done.' },
