@@ -1,11 +1,14 @@
 // One text for arguments that mean the same.
 import type { Json } from '../openai/chat.ts';
-import { isJsonObject } from '../openai/exact-json.ts';
+import { isJsonObject, parseExact } from '../openai/exact-json.ts';
 
-/** The arguments with their keys sorted and blanks removed; text that is no JSON stays as it is. */
+/**
+ * The arguments with their keys sorted and blanks removed; text that is no JSON, or nested too deep, stays as it is.
+ * Numbers are what a plugin gets: long ids that a double cannot tell apart are two.
+ */
 export function canonicalArguments(text: string): string {
   try {
-    return JSON.stringify(sorted(JSON.parse(text) as Json));
+    return JSON.stringify(sorted(parseExact(text)));
   } catch {
     return text;
   }

@@ -82,6 +82,15 @@ test('P4, P7: another conversation with the same ids stays as it was sent', () =
   assert.deepEqual(follow(edited), edited);
 });
 
+test('P4: another conversation whose long ids differ in the last digit stays as it was sent', () => {
+  const about = (id: string) =>
+    call('c1', 'weather', `{"id":110000000000000000${id}}`) as unknown as ToolCall;
+  const step = { hidden, message: { ...full, tool_calls: [about('1')] }, results: [] };
+  const kept = makePart({ ...step, calls: [{ call: about('1'), owner: 'client' }] }, 'hi');
+  const elsewhere = [user, seen([about('2')]), answers[1] as Json];
+  assert.deepEqual(follow(elsewhere, [kept]), elsewhere);
+});
+
 test('P4: of parts that fit alike, the newest comes back', () => {
   const older = { ...part, hidden: [] };
   const messages = follow([user, seen([theirs, other]), ...answers], [older, part]) as Json[];

@@ -187,6 +187,19 @@ test('M6: each choice with own calls goes on alone; equal calls of siblings run 
   );
 });
 
+test('M6: calls of siblings that differ in the last digit of a long id both run', async () => {
+  const choices = ['1', '2'].map((id, index) => {
+    const tool_calls = [call(`c${id}`, 'f', `{"id":110000000000000000${id}}`)];
+    return { index, message: { role: 'assistant', content: null, tool_calls }, finish_reason: 'tool_calls' };
+  });
+  const { calls } = await play({
+    functions: { f: 'r' },
+    request: { n: 2 },
+    steps: [answer({}, 'stop', { choices }), answer({ content: 'one' }), answer({ content: 'two' })],
+  });
+  assert.equal(calls.length, 2);
+});
+
 test('M9: later steps get what is left of the token budget', async () => {
   const { requests } = await play({
     functions: { f: 'r' },
@@ -284,6 +297,16 @@ test('M12: the third identical call gets the earlier result and a note', async (
   assert.equal(calls.length, 2);
   const messages = requests[3]?.['messages'] as JsonObject[];
   assert.match(String(messages.at(-1)?.['content']), /^r\n\n.*identical/s);
+});
+
+test('M12: calls that differ in the last digit of a long id are not identical', async () => {
+  const about = (id: string) =>
+    answer({ tool_calls: [call(`c${id}`, 'f', `{"id":110000000000000000${id}}`)] });
+  const { calls } = await play({
+    functions: { f: 'r' },
+    steps: [about('1'), about('2'), about('3'), answer({ content: 'ok' })],
+  });
+  assert.equal(calls.length, 3);
 });
 
 test('F-U39: of 128 parallel calls 16 run, 112 get an error result', async () => {
