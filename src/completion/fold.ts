@@ -84,7 +84,8 @@ function emptyChoice(index: number): Choice {
 }
 
 function addToChoice(known: Choice, choice: Chunk['choices'][number]): void {
-  const { index: _index, delta, finish_reason, logprobs, ...rest } = choice;
+  // A `message` beside the delta is the upstream's, and must not take the place of the one that is made here.
+  const { index: _index, delta, finish_reason, logprobs, message: _message, ...rest } = choice;
   const { tool_calls, role: _role, ...parts } = delta;
   addToMessage(known.message, parts);
   for (const fragment of tool_calls ?? []) addFragment((known.message.tool_calls ??= []), fragment);

@@ -226,7 +226,7 @@ class StepChoiceState {
     addToMessage(this.#message, parts);
     const live = this.#visibleParts(parts, logprobs);
     const fragments = [
-      ...(tool_calls ?? []),
+      ...(Array.isArray(tool_calls) ? tool_calls : []),
       ...(isJsonObject(function_call) && !isEmptyCall(function_call) ? [{ function: function_call }] : []),
     ];
     const calls = this.#assemble(fragments.filter(isJsonObject));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import OpenAI from 'openai';
 import type { JsonObject } from '../../src/openai/chat.ts';
-import { ask, question, scenario, textOf } from './ask.ts';
+import { ask, jsonScenario, question, scenario, textOf, type Mode } from './ask.ts';
 import { assertError, assertFailedStream } from './clean-answer.ts';
 import { completion, says, streamText, type Call } from './dialects.ts';
 import { startGateway, testBudget, toolNames, toolResults } from './gateway.ts';
@@ -203,6 +203,34 @@ scenario('35: what is no chat answer at all is a 502 (D3, F2)', async (t, mode) 
     return true;
   });
 });
+
+/** An answer whose role, or choice, has a member more behind it. */
+function saysWith(behind: string, more: JsonObject, mode: Mode) {
+  const said = [{ text: 'Hello there.' }];
+  const whole = JSON.stringify(completion(said, 'openai', 'm'));
+  const text = mode === 'json' ? whole : streamText(said, 'openai', 'm', true);
+  return answerBytes(text.replaceAll(behind, `${behind},${JSON.stringify(more).slice(1, -1)}`), {
+    contentType: mode === 'json' ? 'application/json' : 'text/event-stream',
+  });
+}
+
+for (const odd of [7, 'none', true, {}]) {
+  scenario(`35: tool calls that are ${JSON.stringify(odd)} are none (A8)`, async (t, mode) => {
+    const gateway = await startGateway(t, {
+      script: [saysWith('"role":"assistant"', { tool_calls: odd }, mode)],
+    });
+    assert.equal(textOf(await ask(gateway, mode)), 'Hello there.');
+  });
+}
+
+for (const odd of [7, 'none', null, { tool_calls: 7 }]) {
+  jsonScenario(`35: a message ${JSON.stringify(odd)} beside a delta is not the answer (D3)`, async (t) => {
+    const gateway = await startGateway(t, {
+      script: [saysWith('"finish_reason":"stop"', { message: odd }, 'stream')],
+    });
+    assert.equal(textOf(await ask(gateway, 'json')), 'Hello there.');
+  });
+}
 
 for (const [what, body, status] of [
   ['an array around it (Gemini)', [{ error: { code: 400, message: 'bad key', status: 'INVALID' } }], 400],
