@@ -4,9 +4,9 @@ import { eventEnd, eventStart } from './event-stream.ts';
 import { isJsonObject } from './exact-json.ts';
 import { stringEnd } from './json-text.ts';
 
-/** Tells a chunk from a piece that stands for several. */
+/** Tells a chunk from a piece that stands for several. A chunk has choices, beside whatever its upstream adds. */
 export function isMoreText(piece: Piece): piece is MoreText {
-  return 'like' in piece;
+  return !('choices' in piece);
 }
 
 /** The chunks that a piece stands for. */

@@ -256,6 +256,11 @@ scenario("35: Groq's tool_use_failed is asked once more (F3)", async (t, mode, d
   assert.equal(textOf(await ask(gateway, mode)), 'ok');
 });
 
+scenario("35: a member of an upstream's own is nothing but that, whatever its name", async (t, mode) => {
+  const gateway = await startGateway(t, { script: [saysWith('"model":"m"', { like: {}, texts: 7 }, mode)] });
+  assert.equal(textOf(await ask(gateway, mode)), 'Hello there.');
+});
+
 test('an error page of a proxy is wrapped (F3)', async (t) => {
   const gateway = await startGateway(t, {
     script: () => (_request, response) =>
