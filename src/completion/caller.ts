@@ -11,7 +11,7 @@ export interface CallerOptions {
   readonly budget: Budget;
   readonly spent: Spent;
   readonly signal: AbortSignal;
-  /** Ends with `signal`, or before it. */
+  /** Ends with `signal`, or before it. A function, because most runs never ask (`RunOptions` in `run.ts`). */
   readonly callsUntil: () => AbortSignal;
   /** Gets what each call was, in the order of the calls. */
   readonly reports: PluginCall[];

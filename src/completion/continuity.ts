@@ -34,6 +34,7 @@ export function keepSteps(
  */
 export function answersIn(history: readonly Message[]): Map<number, string> {
   const answers = new Map<number, string>();
+  // What stands behind the last answer gets no id, so it is not put into words either: it may be megabytes.
   const last = history.findLastIndex(isAnswer);
   let said = '';
   for (const [place, message] of history.slice(0, last + 1).entries()) {

@@ -71,7 +71,8 @@ export function reinsert(
   const restored: string[] = [];
   for (let at = 0; at < elements.length; at += 1) {
     const text = elements[at] ?? '';
-    // Only messages that name calls are parsed, with the one before each: others may be megabytes.
+    // Only messages that name calls are parsed, with the one before each, and behind a part that is put back those up to
+    // the first that is no tool result: others may be megabytes.
     const message = text.includes('"tool_calls"') ? parseMessage(text) : null;
     const part = message && findPart(callsOf(message), messageText(parseMessage(elements[at - 1])), parts);
     if (!message || !part) {
