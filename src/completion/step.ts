@@ -33,6 +33,9 @@ export interface StepOptions {
 /** Shared, as most streams have no members but those that everybody knows. */
 const none: JsonObject = Object.freeze({});
 
+/** OpenAI's bound of `n`. All choices below one are opened with it: an upstream must not open a billion. */
+const maxChoices = 128;
+
 /** What became of one choice. */
 export interface StepChoice {
   readonly index: number;
@@ -132,7 +135,8 @@ export class Step {
   }
 
   #choiceOf({ index: said }: ChunkChoice): StepChoiceState {
-    const index = this.#options.choice ?? (Number.isInteger(said) && said >= 0 ? said : 0);
+    const isPlace = Number.isInteger(said) && said >= 0 && said < maxChoices;
+    const index = this.#options.choice ?? (isPlace ? said : 0);
     const choice = this.#choices.get(index) ?? new StepChoiceState(index, this.#options);
     this.#choices.set(index, choice);
     return choice;

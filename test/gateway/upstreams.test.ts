@@ -223,6 +223,20 @@ for (const odd of [7, 'none', true, {}]) {
   });
 }
 
+scenario('35: a choice whose number makes no sense is the first one (D3)', async (t, mode) => {
+  const said = [{ text: 'Hello there.' }];
+  const whole = JSON.stringify(completion(said, 'openai', 'm'));
+  const text = mode === 'json' ? whole : streamText(said, 'openai', 'm', true);
+  const gateway = await startGateway(t, {
+    script: [
+      answerBytes(text.replaceAll('"index":0', '"index":300000'), {
+        contentType: mode === 'json' ? 'application/json' : 'text/event-stream',
+      }),
+    ],
+  });
+  assert.equal(textOf(await ask(gateway, mode)), 'Hello there.');
+});
+
 for (const odd of [7, 'none', null, { tool_calls: 7 }]) {
   jsonScenario(`35: a message ${JSON.stringify(odd)} beside a delta is not the answer (D3)`, async (t) => {
     const gateway = await startGateway(t, {
