@@ -123,9 +123,9 @@ export function createResponsesReader(
     more: () => null,
     maxEventBytes: Math.max(leastMaxEventBytes, maxEventBytes),
     event(value) {
-      const { type, response, item, delta, obfuscation } = value;
+      const { type, response, item, delta, obfuscation, output_index: place } = value;
       const kind = textOf(type);
-      const at = Number(value['output_index'] ?? 0);
+      const at = typeof place === 'object' ? 0 : Number(place ?? 0);
       const top = obfuscation === undefined ? {} : { obfuscation };
       if (kind === 'response.created' && isJsonObject(response)) learnHead(response);
       if (terminal.has(kind) && isJsonObject(response)) return finish(response);

@@ -216,7 +216,7 @@ test('C5: a stream that stops early is not finished, [DONE] or not (E11)', () =>
 });
 
 test('C5: hostile indexes and types cost nothing', async () => {
-  for (const index of [4e9, -1, Number.NaN, '__proto__', null]) {
+  for (const index of [4e9, -1, Number.NaN, '__proto__', null, { toString: 1, valueOf: 1 }]) {
     const { completion } = await read([
       { type: 'response.output_item.added', output_index: index, item: { ...call, name: 5, arguments: {} } },
       { type: 'response.output_item.done', output_index: index, item: { ...call, arguments: 7 } },
