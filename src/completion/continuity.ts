@@ -61,6 +61,7 @@ export function restoreSteps(
   kept: ReadonlyMap<number, KeptSteps>,
   origin: Origin,
 ): ChatRequest {
+  // Each in a list of its own, so that what is put before one does not move the places of the others.
   const elements = readElements(request, 'messages').map((text) => [text]);
   let left = maxRestored;
   for (const [place, { hidden, lastText, ...from }] of [...kept].toSorted(([a], [b]) => b - a)) {

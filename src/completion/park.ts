@@ -59,7 +59,7 @@ export function historyCallIds(history: readonly Message[]): string[] {
 /**
  * Puts parked parts back (`wire.md` P5, P6): the hidden messages and the full assistant message in place of the one
  * that the client saw, then the tool messages in the order of the calls. A part whose check value does not fit is
- * another conversation's: the history stays as the client sent it, which is valid (P7).
+ * another conversation's: the history stays as the client sent it, which is valid (P7). Without parts, the same object.
  */
 export function reinsert(
   request: ChatRequest,

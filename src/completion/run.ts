@@ -73,7 +73,7 @@ export interface RunOptions {
 interface Run extends RunOptions {
   readonly doors: Doors;
   readonly answer: Answer;
-  /** Made with the first call: most runs make none. */
+  /** Made when the run goes beyond its first answer: most do not. */
   caller: Caller | null;
   readonly assembler: AssemblerOptions;
   readonly first: ChatRequest;

@@ -97,7 +97,10 @@ export class Step {
   #usage: Usage | null = null;
   #id = '';
   #top = none;
-  /** Unknown top-level members of chunks without choices, until the client may see them; `null`: there are none. */
+  /**
+   * Unknown top-level members of chunks without choices, until the client may see them. Late: most streams
+   * have none.
+   */
   #waiting: JsonObject[] | null = null;
   #shown: Shown | null = null;
 

@@ -81,7 +81,7 @@ export function prepareAttempt(exchange: Exchange, tape: RunTape, options: Attem
   const recorder = createRecorder(exchange, streamed, options);
   const work: Work = { exchange, streamed, signals, tape, options, recorder, headers };
   const kept: EventLogOptions = {
-    keep: (characters) => tape.keep(characters),
+    room: tape,
     onEnd(failure) {
       // When the signal ended the run, its reason is shown in place of what it led to.
       const shown = failure && { error: signal.aborted ? (signal.reason as unknown) : failure.error };
@@ -214,7 +214,10 @@ async function ask(work: Work, injected: Injected): Promise<Begun> {
   return { injected, doors, first: await doors.ask(injected.request, work.signals.signal) };
 }
 
-/** The doors of a run: to the upstream and the plugins through its tape, and to where it leaves what its answer hides. */
+/**
+ * The doors of a run: to the upstream and the plugins through its tape, and to where it leaves what its answer hides. It is
+ * also what the upstream is told of the client: one object for both, as thousands are live at once.
+ */
 class RunDoors implements Doors, UpstreamContext {
   readonly headers: UpstreamContext['headers'];
   readonly authorization: string | null;

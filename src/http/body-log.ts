@@ -12,7 +12,7 @@ const nothing = Buffer.alloc(0);
 /** Makes the log of a body, which is begun when somebody first asks for it. */
 export function createBodyLog(
   begin: () => Promise<Buffer>,
-  { keep, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
+  { room, maxKept = maxKeptCharacters, ...options }: EventLogOptions,
 ): EventLog {
   const closed = Promise.withResolvers<void>();
   // Let go once used: a log may be kept for minutes, and everything about its run hangs on these.
@@ -60,7 +60,7 @@ export function createBodyLog(
   function done(bytes: Buffer): void {
     settle('done', () => {
       body.resolve(bytes);
-      whole = bytes.length <= maxKept && keep(bytes.length);
+      whole = bytes.length <= maxKept && room.keep(bytes.length);
       if (whole) {
         // Not copied, which would cost 3 % of a request: a small one holds its 64 KB of Node's pool, with others beside it.
         said = bytes;

@@ -41,9 +41,14 @@ export interface LogListener {
   readonly hear: (text: string) => void;
 }
 
-export interface EventLogOptions {
+/** Where text is kept. An object, not a function: one made beside a run would hold the run for as long as the log is kept. */
+export interface Room {
   /** Asks for room to keep that many characters (negative: gives it back). `false`: there is none. */
   readonly keep: (characters: number) => boolean;
+}
+
+export interface EventLogOptions {
+  readonly room: Room;
   /** Characters of one log that is kept whole. */
   readonly maxKept?: number;
   /** Hears that the source has ended, before any reader does; gives the error that they get for it. */
@@ -64,7 +69,7 @@ const lag = 64 * 1024;
  * A class, like all that lives as long as a stream: of thousands at once, closures would take more room than what they do.
  */
 export class LiveLog implements EventLog {
-  readonly #keep: EventLogOptions['keep'];
+  readonly #room: Room;
   readonly #maxKept: number;
   // Let go at the end: a log may be kept for minutes, and everything about its run and its client hangs on these.
   #source: Source | null;
@@ -86,9 +91,9 @@ export class LiveLog implements EventLog {
   #readers = 0;
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(source: Source, { keep, maxKept = maxKeptCharacters, onEnd = shownAsIs }: EventLogOptions) {
+  constructor(source: Source, { room, maxKept = maxKeptCharacters, onEnd = shownAsIs }: EventLogOptions) {
     this.#source = source;
-    this.#keep = keep;
+    this.#room = room;
     this.#maxKept = maxKept;
     this.#onEnd = onEnd;
   }
@@ -188,15 +193,18 @@ export class LiveLog implements EventLog {
     this.#newest = text;
     this.#pieces.push(kept);
     this.#size += kept.length;
-    if (this.#whole && (this.#size > this.#maxKept || !this.#keep(kept.length))) {
-      this.#keep(kept.length - this.#size);
+    if (this.#whole && (this.#size > this.#maxKept || !this.#room.keep(kept.length))) {
+      this.#room.keep(kept.length - this.#size);
       this.#whole = false;
     }
     if (!this.#whole && this.#size > lag) this.#trim();
     return text;
   }
 
-  /** The newest piece stays: somebody is about to read it. */
+  /**
+   * The newest piece stays: somebody is about to read it. Down to half of what may stay, so that the array is made anew once
+   * for many pieces.
+   */
   #trim(): void {
     let gone = 0;
     for (; gone < this.#pieces.length - 1 && this.#size > lag / 2; gone += 1)

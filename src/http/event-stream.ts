@@ -90,7 +90,8 @@ export class OpenStream implements LogListener {
     return coming.then(this.#show);
   }
 
-  // An async function keeps its locals while it waits, here the last text: a plain one takes and writes it.
+  // An async function keeps its locals while it waits, here the last text: a plain one takes and writes it. A
+  // field: `then` gets it without its object.
   readonly #show = ({ done, value }: IteratorResult<string, void>): boolean => {
     if (done || this.#response?.destroyed) return false;
     this.hear(value);

@@ -136,6 +136,7 @@ export async function prepareExchange(
   }
   // Calls in the history make sense beside their functions only.
   const injected = { request: restored, ...offered, ...(offered.names.size === 0 && { request: restored }) };
+  // Every stage gives back the same object when it changes nothing: then the client's bytes go on as they came.
   const untouched = injected.names.size === 0 && restored === modern;
   const context: ClientContext = { headers: request.headers, authorization: consumer.authorization };
   // A legacy client whose history was put back speaks tools upstream: its answer has to be translated.
@@ -153,6 +154,7 @@ export async function prepareExchange(
     tools,
     context,
     model: name,
+    // Bound: an arrow would hold all that this function knows for as long as the answer flows.
     plain: needsRun ? null : (upstream.forward?.bind(upstream, body, context) ?? null),
     bare: { ...injected, request: restored, names: new Set() },
   };

@@ -17,6 +17,7 @@ export class Overheard implements PieceSource, AsyncIterator<Pieces> {
   readonly #said: AsyncIterator<Pieces>;
   readonly #hearer: Hearer;
 
+  // A field: `then` gets it without its object.
   readonly #tell = (result: IteratorResult<Pieces>): IteratorResult<Pieces> => {
     if (result.done) this.#hearer.end();
     else this.#hearer.hear(result.value);

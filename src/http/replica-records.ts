@@ -128,7 +128,7 @@ function replay(run: string, { headers, said, failure }: KeptAnswer): Attempt {
   }
   return {
     id: run,
-    log: new LiveLog(say(), { keep: () => true }),
+    log: new LiveLog(say(), { room: { keep: () => true } }),
     headers: () => headers,
     serve: () => {},
     delivered: () => false,
@@ -172,7 +172,7 @@ function follow(
       return next?.id ?? run;
     },
     // Others who repeat the request read the record for themselves.
-    log: new LiveLog(say(), { keep: () => false }),
+    log: new LiveLog(say(), { room: { keep: () => false } }),
     headers: () => next?.headers() ?? {},
     serve(response) {
       responses.push(response);

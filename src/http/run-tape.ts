@@ -177,7 +177,7 @@ class Tape implements RunTape {
     }
   }
 
-  /** A call leaves. T6: other replicas know it before. Throws when it stays. */
+  /** A call leaves. T6: other replicas know it before. Throws when it stays. Without replicas nothing is waited for. */
   leave(taped: TapedCall, call: CallPlace, signal: AbortSignal): void | Promise<void> {
     const { link } = this;
     if (!link) return this.hasLeft(taped);
@@ -281,6 +281,7 @@ class Play implements TapedDoors {
   #send(toolCall: ToolCall, call: CallPlace, stop: AbortSignal): TapedCall {
     const tape = this.#tape;
     const own = new AbortController();
+    // Its result is set below: the call needs it before.
     const taped: TapedCall = { sideEffect: false, result: Promise.resolve({ content: '' }) };
     const places = tape.placesOf(call.key);
     // Its own place alone: when an attempt that was cut learns of it late, the next one may have sent the call again.

@@ -11,7 +11,7 @@ async function* say(pieces: readonly string[], onPiece = (_number: number): void
   }
 }
 
-const plenty = { keep: () => true };
+const plenty = { room: { keep: () => true } };
 
 async function readAll(log: EventLog): Promise<string[]> {
   return Array.fromAsync(log.read(), String);
@@ -88,7 +88,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
     return true;
   };
   const piece = 'x'.repeat(1000);
-  const log = new LiveLog(say(Array.from({ length: 500 }, () => piece)), { keep, maxKept: 10_000 });
+  const log = new LiveLog(say(Array.from({ length: 500 }, () => piece)), { room: { keep }, maxKept: 10_000 });
   const read = await readAll(log);
   assert.equal(read.length, 500);
   assert.equal(log.whole(), false);
@@ -97,7 +97,7 @@ test('T6: a log over its bound gives back its room, and stays readable for who r
 });
 
 test('T6: a log for which there is no room is not kept', async () => {
-  const log = new LiveLog(say(['a', 'b']), { keep: (wanted) => wanted <= 0 });
+  const log = new LiveLog(say(['a', 'b']), { room: { keep: (wanted) => wanted <= 0 } });
   assert.deepEqual(await readAll(log), ['a', 'b']);
   assert.equal(log.whole(), false);
 });

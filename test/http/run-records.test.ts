@@ -23,7 +23,7 @@ function attempt(text: string, effect = false) {
       }
       yield text;
     }
-    const log = new LiveLog(say(), { keep: (characters) => tape.keep(characters) });
+    const log = new LiveLog(say(), { room: tape });
     return {
       id: String((number += 1)),
       log,
