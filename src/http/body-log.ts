@@ -62,7 +62,6 @@ export function createBodyLog(
       body.resolve(bytes);
       whole = bytes.length <= maxKept && room.keep(bytes.length);
       if (whole) {
-        // Not copied, which would cost 3 % of a request: a small one holds its 64 KB of Node's pool, with others beside it.
         said = bytes;
         return;
       }

@@ -49,7 +49,8 @@ class EndedLog implements EventLog {
   readonly #said: KeptText;
 
   constructor(said: KeptText) {
-    this.#said = said;
+    // Bytes are kept as text: a small buffer is cut from Node's pool, and would hold 64 KB of it.
+    this.#said = Buffer.isBuffer(said) ? said.toString() : said;
   }
 
   state() {
@@ -70,7 +71,7 @@ class EndedLog implements EventLog {
   }
 
   async all(): Promise<Uint8Array> {
-    return Buffer.isBuffer(this.#said) ? this.#said : Buffer.from(this.#said.toString());
+    return Buffer.from(this.#said.toString());
   }
 
   cut(): void {}
