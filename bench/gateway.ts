@@ -52,10 +52,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // JSON is YAML.
   await writeFile(join(folder, 'gateway.yaml'), JSON.stringify(config));
   const origin = `http://127.0.0.1:${port}`;
+  const image = imageOptions();
   const running = await start({
     name: `gateway-${port}`,
     command: process.execPath,
     args: [
+      ...image.node,
       ...(options.node ?? []),
       join(options.release, 'bin/plugin-gateway.js'),
       'serve',
@@ -63,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       join(folder, 'gateway.yaml'),
     ],
     cores: options.cores ?? cores.subject,
-    environment: { NODE_ENV: 'production', NODE_OPTIONS: imageOptions() },
+    environment: { NODE_ENV: 'production', NODE_OPTIONS: image.environment },
     ready: `${origin}/readyz`,
     messages: options.messages ?? false,
   });
@@ -85,10 +87,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return gateway;
 }
 
-/** How the image starts Node, for a process with a core or two. */
-function imageOptions(): string {
+/** How the image starts Node, for a process with a core or two: by its environment, and by its command. */
+function imageOptions(): { readonly environment: string; readonly node: readonly string[] } {
   const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
-  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? [];
-  if (options === undefined) throw new Error('The Dockerfile sets no NODE_OPTIONS.');
-  return options;
+  const [, environment] = /NODE_OPTIONS="([^"]+)"/.exec(dockerfile) ?? [];
+  const [, command] = /^CMD (\[.+\])$/m.exec(dockerfile) ?? [];
+  if (environment === undefined || command === undefined) {
+    throw new Error('The Dockerfile does not say how Node is started: NODE_OPTIONS="..." and CMD [...].');
+  }
+  const words = JSON.parse(command) as string[];
+  return { environment, node: words.filter((word) => word.startsWith('--')) };
 }

@@ -60,7 +60,7 @@ Everything is a real process on loopback. What is measured is a release (\`dist/
 does in production: consumer keys, policy, egress guard, audit, log at level \`info\` into a file, the SQLite store. nginx
 plays the upstream and the plugins' API from a script (\`bench/upstream.lua\`); "direct" shows how far it is from being the
 bottleneck. Everybody is measured in turn, round by round, so that what disturbs one disturbs all. The gateway is started with
-the image's options for one core (\`NODE_OPTIONS\` in \`Dockerfile\`), the others as they come.
+the image's options for one core (\`NODE_OPTIONS\` and \`CMD\` in \`Dockerfile\`), the others as they come.
 
 - **direct**: no gateway; the CPU is the upstream's own.
 - **nginx proxy_pass**: a proxy that reads nothing, the limit.
