@@ -14,14 +14,15 @@ export interface Result<Contestant, Round> {
   readonly rounds: readonly Round[];
 }
 
-/** Measures each once to warm it up, which does not count, then round by round. */
+/** Measures each some times to warm it up, which does not count, then round by round. */
 export async function contest<Contestant, Round>(
   contestants: readonly Contestant[],
   rounds: number,
   measure: (contestant: Contestant) => Promise<Round>,
+  warmUps = 1,
 ): Promise<Result<Contestant, Round>[]> {
   const results = contestants.map((contestant) => ({ contestant, rounds: [] as Round[] }));
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (const { contestant, rounds } of results) {
       const measured = await measure(contestant);
       if (round >= 0) rounds.push(measured);

@@ -20,6 +20,8 @@ export interface Throughput {
   /** Rounds and seconds of each, when it is not a quick run; default 7 of 3. */
   readonly rounds?: number;
   readonly seconds?: number;
+  /** Rounds before those that count; default 1. */
+  readonly warmUps?: number;
 }
 
 type Results = readonly Result<Contestant, Round>[];
@@ -29,14 +31,15 @@ export async function compareThroughput(
   { quick }: Bench,
   { title, contestants, connections, ...full }: Throughput,
 ): Promise<{ section: Section; results: Results }> {
-  const [rounds, seconds] = quick ? [2, 1] : [full.rounds ?? 7, full.seconds ?? 3];
+  const [rounds, seconds, warmUps] = quick
+    ? [2, 1, 1]
+    : [full.rounds ?? 7, full.seconds ?? 3, full.warmUps ?? 1];
   for (const { way, body } of contestants) await check(way, body);
-  const results = await contest(contestants, rounds, ({ way, body }) =>
-    loadClosed({ way, body, connections, seconds }),
-  );
+  const load = ({ way, body }: Contestant) => loadClosed({ way, body, connections, seconds });
+  const results = await contest(contestants, rounds, load, warmUps);
   const section: Section = {
     title,
-    text: `${connections} connections, ${rounds} rounds of ${seconds} s each. Medians; in parentheses the least and the greatest round.`,
+    text: `${connections} connections, ${rounds} rounds of ${seconds} s each, after ${warmUps} to warm up. Medians; in parentheses the least and the greatest round.`,
     columns: [
       '',
       'requests/s',
