@@ -95,7 +95,6 @@ export default defineConfig({
     'import/no-cycle': ['error', { ignoreTypes: false }],
     'oxc/no-barrel-file': ['error', { threshold: 0 }],
     'no-shadow': 'off',
-    'typescript/unbound-method': 'off', // Factories return plain functions; nothing here has a `this`.
     'oxc/no-async-endpoint-handlers': 'off', // Express alone needs it; Fastify awaits its handlers.
     'unicorn/consistent-function-scoping': 'off',
     'no-eval': 'error',

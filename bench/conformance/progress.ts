@@ -1,7 +1,7 @@
 // Progress in the terminal: one line that is written over where there is a terminal, else one line per part.
 export interface Progress {
-  step(what?: string): void;
-  end(): void;
+  readonly step: (what?: string) => void;
+  readonly end: () => void;
 }
 
 /** Starts the line of one part of the run. */

@@ -9,19 +9,19 @@ export type { Plugin, PluginState, Snapshot } from './snapshot.ts';
 
 /** The installed plugins. A run keeps the snapshot that it started with (D17). */
 export interface Registry {
-  current(): Snapshot;
+  readonly current: () => Snapshot;
   /**
    * Reads everything again, of what was fetched only the part that `refresh` names (default all), and swaps the
    * snapshot. A plugin that cannot be read any more stays in its last good version, with the warning `stale` (D16).
    * Never throws. One reload runs at a time; calls that come meanwhile share the next.
    */
-  reload(refresh?: Refresh): Promise<Snapshot>;
+  readonly reload: (refresh?: Refresh) => Promise<Snapshot>;
   /** Whether something could not be fetched at the last reload. */
-  failing(): boolean;
+  readonly failing: () => boolean;
   /** Whether the store did not say at the last reload what was approved. */
-  undecided(): boolean;
+  readonly undecided: () => boolean;
   /** Ends what reads documents, and with it a reload that is under way. The snapshot stays. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface RegistryOptions extends Omit<LoaderOptions, 'convert' | 'versions'> {

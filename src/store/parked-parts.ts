@@ -8,9 +8,9 @@ import type { PartsTable } from './parts-table.ts';
 /** Parts by consumer partition and tool call id (P3). Another partition's id gives what an unknown one gives (I7). */
 export interface ParkedParts {
   /** Keeps a part under each id. Resolves when it is stored; a database that fails is logged, never thrown (P2). */
-  put(partition: string, ids: readonly string[], part: Json): Promise<void>;
+  readonly put: (partition: string, ids: readonly string[], part: Json) => Promise<void>;
   /** The parts of each id, oldest first, up to four (P4). Ids without one are absent. */
-  find(partition: string, ids: readonly string[]): Promise<Map<string, Json[]>>;
+  readonly find: (partition: string, ids: readonly string[]) => Promise<Map<string, Json[]>>;
 }
 
 export interface ParkedPartsOptions {
@@ -81,12 +81,12 @@ export function createParkedParts(options: ParkedPartsOptions): ParkedParts {
 
 interface Memory {
   /** Whether {@link complete} has told what was put before the process began. */
-  isWhole(partition: string, id: string): boolean;
-  get(partition: string, id: string): readonly string[];
+  readonly isWhole: (partition: string, id: string) => boolean;
+  readonly get: (partition: string, id: string) => readonly string[];
   /** Adds texts as the newest, in their order; the oldest beyond four are forgotten. */
-  add(partition: string, id: string, texts: readonly string[]): void;
+  readonly add: (partition: string, id: string, texts: readonly string[]) => void;
   /** Adds the texts that are not there yet as the oldest. */
-  complete(partition: string, id: string, texts: readonly string[]): void;
+  readonly complete: (partition: string, id: string, texts: readonly string[]) => void;
 }
 
 /** The consumer comes first in every key (I7). */

@@ -9,9 +9,9 @@ export interface PartsTable {
   /** Whether other processes put parts there as well. */
   readonly shared: boolean;
   /** Stores a text under each id. */
-  put(partition: string, ids: readonly string[], text: string): Promise<void>;
+  readonly put: (partition: string, ids: readonly string[], text: string) => Promise<void>;
   /** Texts by id, oldest first; ids without one are absent. Finding a part keeps it alive. */
-  find(partition: string, ids: readonly string[]): Promise<Map<string, string[]>>;
+  readonly find: (partition: string, ids: readonly string[]) => Promise<Map<string, string[]>>;
 }
 
 export interface PartsTableOptions {

@@ -19,28 +19,28 @@ export interface PluginVersion {
 
 /** The kept versions. Reading throws what the database throws; a write that fails is logged. */
 export interface PluginVersions {
-  find(source: string, state: VersionState): Promise<PluginVersion | null>;
+  readonly find: (source: string, state: VersionState) => Promise<PluginVersion | null>;
   /** Keeps a version in place of the one of its state; an approved one ends the waiting. */
-  keep(state: VersionState, version: Omit<PluginVersion, 'since'>): Promise<void>;
+  readonly keep: (state: VersionState, version: Omit<PluginVersion, 'since'>) => Promise<void>;
   /** Forgets the version that waits. */
-  dismiss(source: string): Promise<void>;
+  readonly dismiss: (source: string) => Promise<void>;
   /** Hash of each approved version, by source. */
-  approvedHashes(): Promise<ReadonlyMap<string, string>>;
+  readonly approvedHashes: () => Promise<ReadonlyMap<string, string>>;
   /** All versions that wait, by name. */
-  waiting(): Promise<PluginVersion[]>;
+  readonly waiting: () => Promise<PluginVersion[]>;
   /** Makes the version with this hash the approved one, if it still waits; whether it did. Throws when it cannot. */
-  approve(source: string, hash: string): Promise<boolean>;
+  readonly approve: (source: string, hash: string) => Promise<boolean>;
 }
 
 /** Where the rows are. Every function may throw. */
 export interface VersionRows {
-  find(source: string, state: VersionState): Promise<PluginVersion | null>;
-  all(state: VersionState): Promise<PluginVersion[]>;
+  readonly find: (source: string, state: VersionState) => Promise<PluginVersion | null>;
+  readonly all: (state: VersionState) => Promise<PluginVersion[]>;
   /** Puts one version in place of the one of its state; `since` stays as long as the hash does. */
-  put(state: VersionState, version: PluginVersion): Promise<void>;
-  remove(source: string, state: VersionState): Promise<void>;
+  readonly put: (state: VersionState, version: PluginVersion) => Promise<void>;
+  readonly remove: (source: string, state: VersionState) => Promise<void>;
   /** As `PluginVersions.approve`. */
-  promote(source: string, hash: string, since: number): Promise<boolean>;
+  readonly promote: (source: string, hash: string, since: number) => Promise<boolean>;
 }
 
 export interface PluginVersionsOptions {

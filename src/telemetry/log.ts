@@ -7,12 +7,12 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** All that other rooms know of logging. */
 export interface Log {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  readonly debug: (message: string, fields?: LogFields) => void;
+  readonly info: (message: string, fields?: LogFields) => void;
+  readonly warn: (message: string, fields?: LogFields) => void;
+  readonly error: (message: string, fields?: LogFields) => void;
   /** A log whose records all carry these fields. */
-  child(fields: LogFields): Log;
+  readonly child: (fields: LogFields) => Log;
 }
 
 export interface LogOptions {
@@ -30,7 +30,7 @@ export interface LogOptions {
 export interface OpenLog {
   readonly log: Log;
   /** Writes what is still held back. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -66,10 +66,10 @@ export interface WireAnswer {
   readonly status: number;
   readonly headers: Headers;
   /** Everything that arrived so far. */
-  text(): string;
+  readonly text: () => string;
   /** Resolves with the text when the answer has ended, however it did. */
   readonly ended: Promise<string>;
-  cancelled(): boolean;
+  readonly cancelled: () => boolean;
 }
 
 export interface GatewayOptions {
@@ -107,9 +107,9 @@ export interface TestGateway {
   /** What the gateway has logged. */
   readonly logged: KeptLog['logged'];
   /** Sends one request without the client, recorded like the client's. */
-  send(path: string, init?: RequestInit): Promise<Response>;
+  readonly send: (path: string, init?: RequestInit) => Promise<Response>;
   /** Posts JSON to chat completions without the client. */
-  post(body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
+  readonly post: (body: unknown, headers?: Record<string, string>, signal?: AbortSignal) => Promise<Response>;
 }
 
 /** Starts everything. When the test ends, the bytes of all answers and upstream requests are checked. */

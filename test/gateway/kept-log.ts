@@ -5,9 +5,9 @@ import type { Log, LogFields } from '../../src/telemetry/log.ts';
 export interface KeptLog {
   readonly log: Log;
   /** Resolves with the fields of the first `count` records of this message, as soon as there are as many. */
-  logged(message: string, count?: number): Promise<LogFields[]>;
+  readonly logged: (message: string, count?: number) => Promise<LogFields[]>;
   /** The fields of the records of this message so far. */
-  records(message: string): LogFields[];
+  readonly records: (message: string) => LogFields[];
 }
 
 export function createKeptLog(): KeptLog {
